@@ -1,0 +1,5 @@
+//! stormtag
+
+mod error;
+
+pub use error::Error;
