@@ -1,5 +1,15 @@
 //! stormtag
 
 mod error;
+mod feed;
+mod normal;
+mod observable;
+mod pattern;
+mod record;
 
 pub use error::Error;
+pub use feed::{Defaults, Feed, Reason, Rejected, Rejections};
+pub use normal::NotObservable;
+pub use observable::{Kind, Observable, Shape};
+pub use pattern::Pattern;
+pub use record::{Indicator, Record, Severity, Tlp, Validity};

@@ -1,0 +1,167 @@
+//! Feeds: files of indicators, read line by line into plain data.
+//!
+//! A feed is a value. A reader is a function from bytes to [`Feed`]; it fails only when the bytes cannot be read or are not that
+//! format at all. A line that is no indicator becomes a [`Rejected`] with its number, its text and the reason, and reading goes
+//! on. Whoever has another format makes a `Feed` of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::normal::NotObservable;
+use crate::observable::Kind;
+use crate::record::{Indicator, Record};
+
+/// The indicators that one source gives, and what could not be used of it.
+#[derive(Clone, Debug, Default)]
+pub struct Feed {
+    /// Name of the source.
+    pub source: Arc<str>,
+    /// What was understood.
+    pub indicators: Vec<Indicator>,
+    /// Lines that are no indicator.
+    pub rejected: Rejections,
+    /// Parts of a line that were left out while its indicator was kept: a date nobody can read, a confidence of 300.
+    pub ignored: Rejections,
+}
+
+impl Feed {
+    /// An empty feed of the given name.
+    #[must_use]
+    pub fn new(source: &str) -> Self {
+        Self { source: source.into(), ..Self::default() }
+    }
+}
+
+/// What holds for all indicators of a feed unless a line says otherwise.
+///
+/// ```
+/// use stormtag::{Defaults, Kind, Record};
+///
+/// let defaults = Defaults { kind: Some(Kind::Domain), ..Defaults::from(Record::new("my-feed")) };
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Defaults {
+    /// What the values are; `None` recognises each by its looks, see [`Kind::guess`].
+    pub kind: Option<Kind>,
+    /// Source, confidence, campaign and whatever else is true of every indicator.
+    pub record: Record,
+    /// Seconds after its last sighting (or first, or its date in the feed) at which an indicator without an end of its own expires.
+    pub time_to_live: Option<i64>,
+}
+
+impl From<Record> for Defaults {
+    fn from(record: Record) -> Self {
+        Self { kind: None, record, time_to_live: None }
+    }
+}
+
+/// A line, or a part of one, that could not be used.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Rejected {
+    /// Line in the file, from 1; in formats without lines the position of the object, from 1.
+    pub line: u64,
+    /// The text, cut after 160 bytes.
+    pub text: Box<str>,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why something could not be used.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The value is not what its kind says.
+    #[error("{0}")]
+    Value(NotObservable),
+    /// Nothing says what the value is, and its looks do not tell.
+    #[error("of no kind that can be recognised; give the kind of the feed")]
+    NoKind,
+    /// The line names a kind that has no counterpart here.
+    #[error("of a kind that stormtag does not match")]
+    ForeignKind,
+    /// A line over the limit of 64 KiB.
+    #[error("longer than 65536 bytes")]
+    LineTooLong,
+    /// Bytes that are not UTF-8.
+    #[error("not UTF-8")]
+    NotUtf8,
+    /// A row without the column of the value.
+    #[error("no value in its column")]
+    NoValue,
+    /// A cell that cannot be read: date, number, marking.
+    #[error("not readable as what its column holds")]
+    BadCell,
+    /// A network wider than the limits allow.
+    #[error("wider than the limit for networks")]
+    TooWide,
+    /// A private, documentation or other special-use address.
+    #[error("a special-use address (RFC 6890)")]
+    SpecialUse,
+    /// A name without a dot.
+    #[error("a name of one label")]
+    SingleLabel,
+    /// A name under which anyone can register.
+    #[error("a public suffix")]
+    PublicSuffix,
+    /// More statements about one value than are kept.
+    #[error("over the limit of records for one value")]
+    TooManyRecords,
+}
+
+impl Serialize for Reason {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Rejected lines: every one counted by reason, the first of each kept.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Rejections {
+    counts: BTreeMap<Reason, u64>,
+    first: Vec<Rejected>,
+}
+
+/// How many lines of one reason are kept with their text.
+const KEPT: u64 = 5;
+/// How much of a rejected text is kept, in bytes.
+const KEPT_TEXT: usize = 160;
+
+impl Rejections {
+    /// Counts one; keeps its text if it is among the first of its reason.
+    pub fn add(&mut self, line: u64, text: &str, reason: Reason) {
+        let count = self.counts.entry(reason).or_default();
+        *count += 1;
+        if *count <= KEPT {
+            let end = text.floor_char_boundary(KEPT_TEXT);
+            let text = text.get(..end).unwrap_or_default().into();
+            self.first.push(Rejected { line, text, reason });
+        }
+    }
+
+    /// How many there are in all.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+
+    /// How many there are of each reason.
+    pub fn counts(&self) -> impl Iterator<Item = (Reason, u64)> + '_ {
+        self.counts.iter().map(|(&reason, &count)| (reason, count))
+    }
+
+    /// The first five of each reason, in the order of the file.
+    #[must_use]
+    pub fn first(&self) -> &[Rejected] {
+        &self.first
+    }
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {:?}: {}", self.line, self.text, self.reason)
+    }
+}
