@@ -308,7 +308,7 @@ impl<'a> Observable<'a> {
     #[must_use]
     pub fn within(&self) -> Option<Observable<'_>> {
         match &self.key {
-            Key::Url(url) => Self::parse_host(normal::url_host(url)).ok(),
+            Key::Url(url) => Observable::parse_host(normal::url_host(url)).ok(),
             Key::Word(word) if self.kind == Kind::Email => {
                 Observable::parse(Kind::Domain, word.rsplit_once('@')?.1).ok()
             }
