@@ -35,7 +35,7 @@ pub struct Pattern {
     body: Body,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Body {
     Net(IpNet),
     Range(Box<(IpAddr, IpAddr)>),

@@ -1,0 +1,244 @@
+//! Addresses: single ones in a table, networks flattened.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use ipnet::{IpNet, IpSubnets, Ipv4Subnets, Ipv6Subnets};
+
+use super::covers::{CoverId, Covers};
+use super::hash::Hash;
+use super::table::{Exact, Filter, Said, Statement, scale};
+use crate::pattern::Body;
+use crate::ranges::Ranges;
+
+/// Address indicators. A feed's single addresses would cost a flattened table a line each, so they stand in a hash table of
+/// eight bytes a slot; an address asks both, and the loads overlap.
+#[derive(Debug)]
+pub(crate) struct Addresses {
+    v4: Singles,
+    /// Keys are the sixteen bytes of the address.
+    v6: Exact,
+    networks: Ranges,
+    /// The pattern behind each owner of a network's cover.
+    patterns: Vec<Body>,
+}
+
+/// Single IPv4 addresses: the key in the upper half of a slot, its cover in the lower; no cover, no key.
+#[derive(Debug)]
+struct Singles {
+    hash: Hash,
+    filter: Filter,
+    slots: Box<[u64]>,
+}
+
+/// A network that is part of a pattern, with what is said of it.
+struct Piece {
+    first: u128,
+    last: u128,
+    pattern: u32,
+    statement: Statement,
+}
+
+impl Addresses {
+    /// Bodies are networks and ranges; a range counts as the networks it is made of.
+    pub(crate) fn build(statements: Vec<(Body, Statement)>, covers: &mut Covers) -> Self {
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        let mut patterns: HashMap<Body, u32> = HashMap::new();
+        let (mut pieces4, mut pieces6) = (Vec::new(), Vec::new());
+        for (body, statement) in statements {
+            match &body {
+                Body::Net(IpNet::V4(net)) if net.prefix_len() == 32 => v4.push((net.addr().to_bits(), statement)),
+                Body::Net(IpNet::V6(net)) if net.prefix_len() == 128 => v6.push((net.addr().octets(), statement)),
+                Body::Net(_) | Body::Range(_) => {
+                    let next = patterns.len() as u32;
+                    let pattern = *patterns.entry(body.clone()).or_insert(next);
+                    for net in networks_of(&body) {
+                        let (pieces, first, last) = match net {
+                            IpNet::V4(net) => (
+                                &mut pieces4,
+                                u128::from(net.network().to_bits()),
+                                u128::from(net.broadcast().to_bits()),
+                            ),
+                            IpNet::V6(net) => (&mut pieces6, net.network().to_bits(), net.broadcast().to_bits()),
+                        };
+                        pieces.push(Piece { first, last, pattern, statement });
+                    }
+                }
+                _ => {}
+            }
+        }
+        let flat4 = flatten(pieces4, covers);
+        let networks = Ranges::new(
+            flat4.into_iter().map(|(first, last, cover)| (first as u32, last as u32, cover.0)),
+            flatten(pieces6, covers).into_iter().map(|(first, last, cover)| (first, last, cover.0)),
+        );
+        let v4 = Singles::build(v4, covers, |key| CoverId(networks.get_v4(key)));
+        let v6 = Exact::build(v6, Some(16), covers, |key| {
+            CoverId(key.try_into().map_or(0, |octets| networks.get_v6(u128::from_be_bytes(octets))))
+        });
+        let mut patterns: Vec<(Body, u32)> = patterns.into_iter().collect();
+        patterns.sort_unstable_by_key(|&(_, pattern)| pattern);
+        let patterns = patterns.into_iter().map(|(body, _)| body).collect();
+        Self { v4, v6, networks, patterns }
+    }
+
+    /// What covers an address. IPv4-mapped addresses have been unmapped.
+    #[inline]
+    pub(crate) fn get(&self, address: IpAddr) -> CoverId {
+        match address {
+            IpAddr::V4(address) => self.get_v4(address.to_bits()),
+            IpAddr::V6(address) => match self.v6.get(&address.octets()) {
+                Some((cover, _)) if !cover.is_none() => cover,
+                _ => CoverId(self.networks.get_v6(address.to_bits())),
+            },
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get_v4(&self, address: u32) -> CoverId {
+        let network = CoverId(self.networks.get_v4(address));
+        let single = self.v4.get(address);
+        if single.is_none() { network } else { single }
+    }
+
+    /// The pattern that owns a network's cover.
+    pub(crate) fn pattern(&self, owner: u32) -> Option<&Body> {
+        self.patterns.get(owner as usize)
+    }
+
+    pub(crate) fn memory(&self) -> usize {
+        self.v4.filter.memory()
+            + self.v4.slots.len() * 8
+            + self.v6.memory()
+            + self.networks.memory()
+            + self.patterns.len() * size_of::<Body>()
+    }
+}
+
+impl Singles {
+    fn build(
+        mut statements: Vec<(u32, Statement)>,
+        covers: &mut Covers,
+        parent: impl Fn(u32) -> CoverId,
+    ) -> Self {
+        let hash = Hash::seeded();
+        statements.sort_by_key(|&(key, _)| key);
+        let mut found: Vec<(u32, CoverId)> = Vec::with_capacity(statements.len());
+        for same in statements.chunk_by(|a, b| a.0 == b.0) {
+            let Some(&(key, _)) = same.first() else { continue };
+            let cover = covers.add(OWN, same.iter().map(|(_, statement)| statement.said), parent(key));
+            if !cover.is_none() {
+                found.push((key, cover));
+            }
+        }
+        let mut slots = vec![0; found.len() + found.len().div_ceil(4)];
+        for &(key, cover) in &found {
+            let mut at = scale(hash.of_u32(key), slots.len());
+            // Ends: there are more slots than keys.
+            while slots.get(at).is_some_and(|&slot| slot != 0) {
+                at = if at + 1 == slots.len() { 0 } else { at + 1 };
+            }
+            if let Some(slot) = slots.get_mut(at) {
+                *slot = u64::from(key) << 32 | u64::from(cover.0);
+            }
+        }
+        let hashes: Vec<u64> = found.iter().map(|&(key, _)| hash.of_u32(key)).collect();
+        Self { hash, filter: Filter::build(hashes.into_iter()), slots: slots.into() }
+    }
+
+    #[inline]
+    fn get(&self, key: u32) -> CoverId {
+        let hash = self.hash.of_u32(key);
+        if !self.filter.admits(hash) {
+            return CoverId::NONE;
+        }
+        let mut at = scale(hash, self.slots.len());
+        loop {
+            match self.slots.get(at) {
+                None | Some(0) => return CoverId::NONE,
+                Some(&slot) if (slot >> 32) as u32 == key => return CoverId(slot as u32),
+                Some(_) => at = if at + 1 == self.slots.len() { 0 } else { at + 1 },
+            }
+        }
+    }
+}
+
+/// Owner of what is said of a single address: the address itself.
+pub(crate) const OWN: u32 = u32::MAX;
+
+fn networks_of(body: &Body) -> impl Iterator<Item = IpNet> {
+    let subnets = match body {
+        Body::Net(IpNet::V4(net)) => {
+            IpSubnets::V4(Ipv4Subnets::new(net.network(), net.broadcast(), net.prefix_len()))
+        }
+        Body::Net(IpNet::V6(net)) => {
+            IpSubnets::V6(Ipv6Subnets::new(net.network(), net.broadcast(), net.prefix_len()))
+        }
+        Body::Range(range) => match **range {
+            (IpAddr::V4(first), IpAddr::V4(last)) => IpSubnets::V4(Ipv4Subnets::new(first, last, 0)),
+            (IpAddr::V6(first), IpAddr::V6(last)) => IpSubnets::V6(Ipv6Subnets::new(first, last, 0)),
+            // Patterns hold ends of one family.
+            _ => IpSubnets::V4(Ipv4Subnets::new([0, 0, 0, 1].into(), [0, 0, 0, 0].into(), 0)),
+        },
+        _ => IpSubnets::V4(Ipv4Subnets::new([0, 0, 0, 1].into(), [0, 0, 0, 0].into(), 0)),
+    };
+    subnets
+}
+
+/// What is said of one network. Patterns that have it in common (ranges do) keep their owners, one link each; what allows stands
+/// in the foremost link, so that it silences them all.
+fn cover_of(same: &[Piece], parent: CoverId, covers: &mut Covers) -> CoverId {
+    let allows = |piece: &&Piece| matches!(piece.statement.said, Said::Allowed(_));
+    let allowed = || same.iter().filter(allows).map(|piece| piece.statement.said);
+    let records: Vec<&Piece> = same.iter().filter(|piece| !allows(piece)).collect();
+    let mut cover = parent;
+    let mut owners = records.chunk_by(|a, b| a.pattern == b.pattern).peekable();
+    if owners.peek().is_none() {
+        return covers.node(same.first().map_or(OWN, |piece| piece.pattern), allowed(), cover);
+    }
+    while let Some(records) = owners.next() {
+        let owner = records.first().map_or(OWN, |piece| piece.pattern);
+        let said = records.iter().map(|piece| piece.statement.said);
+        cover = if owners.peek().is_none() {
+            covers.node(owner, said.chain(allowed()), cover)
+        } else {
+            covers.node(owner, said, cover)
+        };
+    }
+    cover
+}
+
+/// Nested networks to disjoint ranges, each with the chain of everything that covers it.
+fn flatten(mut pieces: Vec<Piece>, covers: &mut Covers) -> Vec<(u128, u128, CoverId)> {
+    // A network comes before those inside it.
+    pieces.sort_by_key(|piece| (piece.first, Reverse(piece.last), piece.pattern));
+    let mut open: Vec<(u128, CoverId)> = Vec::new();
+    let mut flat: Vec<(u128, u128, CoverId)> = Vec::new();
+    let mut at = 0;
+    let close_until = |open: &mut Vec<(u128, CoverId)>, flat: &mut Vec<_>, at: &mut u128, until: Option<u128>| {
+        while let Some(&(last, cover)) = open.last() {
+            if until.is_some_and(|until| last >= until) {
+                break;
+            }
+            if *at <= last {
+                flat.push((*at, last, cover));
+                *at = last.saturating_add(1);
+            }
+            open.pop();
+        }
+    };
+    for same in pieces.chunk_by(|a, b| (a.first, a.last) == (b.first, b.last)) {
+        let Some(piece) = same.first() else { continue };
+        close_until(&mut open, &mut flat, &mut at, Some(piece.first));
+        let parent = open.last().map_or(CoverId::NONE, |&(_, cover)| cover);
+        if !parent.is_none() && at < piece.first {
+            flat.push((at, piece.first - 1, parent));
+        }
+        at = piece.first;
+        open.push((piece.last, cover_of(same, parent, covers)));
+    }
+    close_until(&mut open, &mut flat, &mut at, None);
+    flat.retain(|&(_, _, cover)| !cover.is_none());
+    flat
+}

@@ -1,0 +1,213 @@
+//! Covers: everything that is said of a value, found as one id.
+//!
+//! What covers a value is a chain from the most specific statement to the least: the address, its network, the wider network;
+//! the name, its parent. Chains share their tails, so a million names below one indicator cost one link each. An entry of an
+//! allow-list is a barrier in the chain: it silences what stands at its own place and above, and nothing below. That is the
+//! whole rule: *the most specific statement wins; a tie goes to allow*.
+
+use super::table::Said;
+
+/// Everything said of a value. Zero: nothing. With the high bit: one record, said at the entry that was found, and nothing else,
+/// which spares nearly all indicators a node.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct CoverId(pub(crate) u32);
+
+impl CoverId {
+    pub(crate) const NONE: Self = Self(0);
+    const LONE: u32 = 1 << 31;
+
+    pub(crate) fn is_none(self) -> bool {
+        self.0 == 0
+    }
+}
+
+#[derive(Debug)]
+struct Node {
+    /// The entry of the shape's table at which this is said.
+    owner: u32,
+    first: u32,
+    count: u32,
+    parent: CoverId,
+    /// Allow-lists that list this very place, by number from 1: one that silences, one that informs.
+    suppress: u32,
+    inform: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Item {
+    record: u32,
+    silenced: u32,
+}
+
+/// All chains of an `Intel`.
+#[derive(Debug)]
+pub(crate) struct Covers {
+    nodes: Vec<Node>,
+    items: Vec<Item>,
+    /// Of each allow-list, whether it only informs.
+    informs: Vec<bool>,
+    pub(crate) counts: CoverCounts,
+}
+
+/// What was met while chains were made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CoverCounts {
+    /// The same record on the same pattern again.
+    pub(crate) duplicates: u64,
+    /// Records beyond the limit for one pattern.
+    pub(crate) too_many: u64,
+    /// Records that an allow-list silences at their own place.
+    pub(crate) suppressed: u64,
+}
+
+/// More records than this on one pattern are not kept.
+pub(crate) const RECORDS_OF_ONE: usize = 256;
+
+/// One thing said of a value, and what silences it or comments on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Covering {
+    pub(crate) record: u32,
+    /// The entry at which it is said; `None`: the one that was found.
+    pub(crate) owner: Option<u32>,
+    /// The allow-list that silences it, from 1; 0: none.
+    pub(crate) suppress: u32,
+    /// An allow-list that knows of the value and only says so, from 1; 0: none.
+    pub(crate) inform: u32,
+}
+
+impl Covers {
+    /// `informs` says of each allow-list whether it only informs.
+    pub(crate) fn new(informs: Vec<bool>) -> Self {
+        // Node 0 is never used, so that an id of 0 means nothing.
+        let none = Node { owner: 0, first: 0, count: 0, parent: CoverId::NONE, suppress: 0, inform: 0 };
+        Self { nodes: vec![none], items: Vec::new(), informs, counts: CoverCounts::default() }
+    }
+
+    /// What is said at the place `owner`, in front of what its `parent` says.
+    pub(crate) fn add(&mut self, owner: u32, said: impl Iterator<Item = Said>, parent: CoverId) -> CoverId {
+        let nodes = self.nodes.len();
+        let id = self.node(owner, said, parent);
+        let added = self.nodes.get(nodes).and_then(|node| Some((node, self.items.get(node.first as usize)?)));
+        if let Some((
+            Node { count: 1, parent: CoverId::NONE, suppress: 0, inform: 0, .. },
+            &Item { record, silenced: 0 },
+        )) = added
+        {
+            self.nodes.pop();
+            self.items.pop();
+            return CoverId(record | CoverId::LONE);
+        }
+        id
+    }
+
+    /// The same cover as a node that knows its owner: for what is to stand in the chains of others.
+    pub(crate) fn named(&mut self, id: CoverId, owner: u32) -> CoverId {
+        if id.0 & CoverId::LONE == 0 {
+            return id;
+        }
+        self.node(owner, [Said::Record { record: id.0 & !CoverId::LONE, silenced: 0 }].into_iter(), CoverId::NONE)
+    }
+
+    /// As [`add`](Self::add), for places that are not the sought value itself: networks.
+    pub(crate) fn node(&mut self, owner: u32, said: impl Iterator<Item = Said>, parent: CoverId) -> CoverId {
+        let first = self.items.len();
+        let (mut suppress, mut inform) = (0, 0);
+        for said in said {
+            match said {
+                Said::Record { record, silenced } => self.items.push(Item { record, silenced }),
+                Said::Allowed(list) if self.only_informs(list) => inform = if inform == 0 { list } else { inform },
+                Said::Allowed(list) => suppress = if suppress == 0 { list } else { suppress },
+            }
+        }
+        if self.items.len() == first && (parent.is_none() || (suppress == 0 && inform == 0)) {
+            return parent;
+        }
+        if let Some(items) = self.items.get_mut(first..) {
+            items.sort_unstable();
+            let said = items.len();
+            self.dedup_from(first);
+            self.counts.duplicates += (said - (self.items.len() - first)) as u64;
+        }
+        let over = (self.items.len() - first).saturating_sub(RECORDS_OF_ONE);
+        self.counts.too_many += over as u64;
+        self.items.truncate(self.items.len() - over);
+        if suppress != 0 {
+            self.counts.suppressed += (self.items.len() - first) as u64;
+        }
+        let count = (self.items.len() - first) as u32;
+        self.nodes.push(Node { owner, first: first as u32, count, parent, suppress, inform });
+        CoverId(self.nodes.len() as u32 - 1)
+    }
+
+    fn dedup_from(&mut self, first: usize) {
+        let mut kept = first;
+        for at in first..self.items.len() {
+            let Some(&item) = self.items.get(at) else { break };
+            if at == first || self.items.get(kept - 1) != Some(&item) {
+                if let Some(slot) = self.items.get_mut(kept) {
+                    *slot = item;
+                }
+                kept += 1;
+            }
+        }
+        self.items.truncate(kept);
+    }
+
+    fn only_informs(&self, list: u32) -> bool {
+        list.checked_sub(1).and_then(|at| self.informs.get(at as usize)).copied().unwrap_or(false)
+    }
+
+    /// Everything said under the id, most specific first.
+    pub(crate) fn walk(&self, id: CoverId) -> Walk<'_> {
+        Walk { covers: self, next: id, items: &[], owner: None, suppress: 0, inform: 0 }
+    }
+
+    pub(crate) fn memory(&self) -> usize {
+        self.nodes.len() * size_of::<Node>() + self.items.len() * size_of::<Item>()
+    }
+}
+
+/// Walks one chain.
+#[derive(Clone, Debug)]
+pub(crate) struct Walk<'c> {
+    covers: &'c Covers,
+    next: CoverId,
+    items: &'c [Item],
+    owner: Option<u32>,
+    suppress: u32,
+    inform: u32,
+}
+
+impl Iterator for Walk<'_> {
+    type Item = Covering;
+
+    fn next(&mut self) -> Option<Covering> {
+        loop {
+            if let Some((item, rest)) = self.items.split_first() {
+                self.items = rest;
+                let suppress = if item.silenced != 0 && !self.covers.only_informs(item.silenced) {
+                    item.silenced
+                } else {
+                    self.suppress
+                };
+                let inform = if item.silenced != 0 && suppress != item.silenced { item.silenced } else { self.inform };
+                return Some(Covering { record: item.record, owner: self.owner, suppress, inform });
+            }
+            let id = std::mem::take(&mut self.next);
+            if id.is_none() {
+                return None;
+            }
+            if id.0 & CoverId::LONE != 0 {
+                let record = id.0 & !CoverId::LONE;
+                return Some(Covering { record, owner: None, suppress: self.suppress, inform: self.inform });
+            }
+            let node = self.covers.nodes.get(id.0 as usize)?;
+            self.owner = Some(node.owner);
+            self.suppress = if self.suppress == 0 { node.suppress } else { self.suppress };
+            self.inform = if self.inform == 0 { node.inform } else { self.inform };
+            let first = node.first as usize;
+            self.items = self.covers.items.get(first..first + node.count as usize).unwrap_or_default();
+            self.next = node.parent;
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Names: an indicator covers the name and what lies below it.
+
+use std::ops::ControlFlow;
+
+use super::covers::{CoverId, Covers};
+use super::hash::Hash;
+use super::table::{Filter, Statement, Table};
+
+/// Name indicators, found label by label from the right.
+///
+/// The filter holds the hash of every entry *and of every parent of one*. A name whose last two labels are not in it has no entry
+/// at any depth: one load answers nearly every miss, whatever the number of labels.
+#[derive(Debug)]
+pub(crate) struct Names {
+    hash: Hash,
+    filter: Filter,
+    table: Table,
+    covers: Vec<Place>,
+    /// Whether any entry is a single label; then the walk must begin there.
+    single_labels: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    /// What covers the name itself.
+    own: CoverId,
+    /// What covers the names below it.
+    below: CoverId,
+}
+
+impl Names {
+    pub(crate) fn build(statements: Vec<(Box<str>, Statement)>, covers: &mut Covers) -> Self {
+        let hash = Hash::seeded();
+        let statements: Vec<_> = statements.into_iter().map(|(name, said)| (name.into_boxed_bytes(), said)).collect();
+        let (table, grouped) = Table::build(statements, None, |name| hash.of_name(name));
+        let mut names =
+            Self { hash, filter: Filter::default(), table, covers: vec![], single_labels: false };
+        names.covers = vec![Place::default(); grouped.hashes.len()];
+        let mut admitted = Vec::with_capacity(grouped.hashes.len() * 2);
+        for entry in names.table.by_length() {
+            let parent = names.parent_of(entry, covers);
+            let said = |wide| grouped.of(entry).iter().filter(move |s| s.wide == wide).map(|s| s.said);
+            let below = covers.add(entry, said(true), parent);
+            let own = if said(false).next().is_some() {
+                let below = covers.named(below, entry);
+                covers.add(entry, said(false), below)
+            } else {
+                below
+            };
+            if let Some(place) = names.covers.get_mut(entry as usize) {
+                *place = Place { own, below };
+            }
+            // An entry of an allow-list with nothing to silence needs not be found.
+            if own.is_none() {
+                continue;
+            }
+            let name = names.table.keys.get(entry);
+            names.single_labels |= !name.contains(&b'.');
+            let _ = names.hash.suffixes::<()>(name, |_, hash| {
+                admitted.push(hash);
+                ControlFlow::Continue(())
+            });
+        }
+        admitted.sort_unstable();
+        admitted.dedup();
+        names.filter = Filter::build(admitted.iter().copied());
+        names
+    }
+
+    /// What covers the subdomains of the nearest entry above.
+    fn parent_of(&mut self, entry: u32, covers: &mut Covers) -> CoverId {
+        let name = self.table.keys.get(entry);
+        let mut nearest = None;
+        let _ = self.hash.suffixes::<()>(name, |length, hash| {
+            if length < name.len() {
+                let suffix = name.get(name.len() - length..).unwrap_or_default();
+                nearest = self.table.find(hash, suffix).filter(|&at| self.has(at)).or(nearest);
+            }
+            ControlFlow::Continue(())
+        });
+        let Some(nearest) = nearest else { return CoverId::NONE };
+        let Some(place) = self.covers.get_mut(nearest as usize) else { return CoverId::NONE };
+        let same = place.own == place.below;
+        place.below = covers.named(place.below, nearest);
+        if same {
+            place.own = place.below;
+        }
+        place.below
+    }
+
+    fn has(&self, entry: u32) -> bool {
+        self.covers.get(entry as usize).is_some_and(|place| !place.below.is_none())
+    }
+
+    /// What covers a normal name, and the entry that says so.
+    #[inline]
+    pub(crate) fn get(&self, name: &str) -> Option<(CoverId, u32)> {
+        let name = name.as_bytes();
+        let mut found = None;
+        let mut skip = !self.single_labels;
+        let _ = self.hash.suffixes(name, |length, hash| {
+            if std::mem::take(&mut skip) {
+                return ControlFlow::Continue(());
+            }
+            if !self.filter.admits(hash) {
+                return ControlFlow::Break(());
+            }
+            let suffix = name.get(name.len() - length..).unwrap_or_default();
+            if let Some(entry) = self.table.find(hash, suffix)
+                && let Some(place) = self.covers.get(entry as usize)
+            {
+                let cover = if length == name.len() { place.own } else { place.below };
+                if !cover.is_none() {
+                    found = Some((cover, entry));
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        found
+    }
+
+    pub(crate) fn key(&self, entry: u32) -> &[u8] {
+        self.table.keys.get(entry)
+    }
+
+    pub(crate) fn memory(&self) -> usize {
+        self.filter.memory() + self.table.memory() + self.covers.len() * size_of::<Place>()
+    }
+}

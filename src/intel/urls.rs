@@ -1,0 +1,138 @@
+//! URLs: exact, without query, by path prefix. A URL never widens to its host.
+
+use std::ops::ControlFlow;
+
+use super::covers::{CoverId, Covers};
+use super::hash::{Hash, equal_bytes};
+use super::table::{Filter, Statement, Table};
+use crate::normal;
+
+/// URL indicators, found in one pass from the left.
+///
+/// Most URLs go to hosts of which no URL is listed: a filter of hosts answers those without hashing the path.
+#[derive(Debug)]
+pub(crate) struct Urls {
+    hash: Hash,
+    hosts: Filter,
+    table: Table,
+    covers: Vec<Place>,
+    /// The longest prefix among the entries, in bytes: slashes behind it need no look.
+    longest_prefix: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    /// What covers the URL itself, with any query unless it has one.
+    own: CoverId,
+    /// What covers the URLs that begin so.
+    below: CoverId,
+}
+
+impl Urls {
+    /// Keys are normal URLs; statements that are wide are prefixes, which end with a slash.
+    pub(crate) fn build(statements: Vec<(Box<str>, Statement)>, covers: &mut Covers) -> Self {
+        let hash = Hash::seeded();
+        let longest_prefix =
+            statements.iter().filter(|(_, statement)| statement.wide).map(|(url, _)| url.len()).max().unwrap_or(0);
+        let statements: Vec<_> = statements.into_iter().map(|(url, said)| (url.into_boxed_bytes(), said)).collect();
+        let (table, grouped) = Table::build(statements, None, |url| hash.of(url));
+        let covers_of = vec![Place::default(); grouped.hashes.len()];
+        let mut urls = Self { hash, hosts: Filter::default(), table, covers: covers_of, longest_prefix };
+        let mut hosts = Vec::with_capacity(grouped.hashes.len());
+        for entry in urls.table.by_length() {
+            let said = |wide| grouped.of(entry).iter().filter(move |s| s.wide == wide).map(|s| s.said);
+            let parent = urls.parent_of(entry, covers);
+            let below = covers.add(entry, said(true), parent);
+            let own = if said(false).next().is_some() {
+                let below = covers.named(below, entry);
+                covers.add(entry, said(false), below)
+            } else {
+                below
+            };
+            if let Some(place) = urls.covers.get_mut(entry as usize) {
+                *place = Place { own, below };
+            }
+            if !own.is_none() {
+                hosts.push(urls.host_hash(urls.table.keys.get(entry)));
+            }
+        }
+        hosts.sort_unstable();
+        hosts.dedup();
+        urls.hosts = Filter::build(hosts.iter().copied());
+        urls
+    }
+
+    fn host_hash(&self, url: &[u8]) -> u64 {
+        let url = std::str::from_utf8(url).unwrap_or_default();
+        self.hash.of(normal::url_host(url).as_bytes())
+    }
+
+    /// What covers the entry's URL from outside: the same without its query, else the longest prefix.
+    fn parent_of(&mut self, entry: u32, covers: &mut Covers) -> CoverId {
+        let key = self.table.keys.get(entry).to_vec();
+        let mut nearest = None;
+        self.places(&key, |at, wide| {
+            if at != entry {
+                nearest = Some((at, wide));
+            }
+        });
+        let Some((nearest, wide)) = nearest else { return CoverId::NONE };
+        let Some(place) = self.covers.get_mut(nearest as usize) else { return CoverId::NONE };
+        let same = place.own == place.below;
+        let id = if wide { &mut place.below } else { &mut place.own };
+        *id = covers.named(*id, nearest);
+        let id = *id;
+        if same {
+            (place.own, place.below) = (id, id);
+        }
+        id
+    }
+
+    /// Calls `see` with each entry that covers the URL, the most specific last, and whether it does so as a prefix.
+    #[inline]
+    fn places(&self, url: &[u8], mut see: impl FnMut(u32, bool)) {
+        let bare = normal::without_query(url);
+        if self.longest_prefix > 0 {
+            let reach = bare.get(..self.longest_prefix).unwrap_or(bare);
+            let _ = self.hash.prefixes::<()>(reach, |window| equal_bytes(window, b'/'), |length, hash| {
+                self.see_at(reach, length, hash, true, &mut see);
+                ControlFlow::Continue(())
+            });
+        }
+        if bare.len() < url.len() {
+            self.see_at(bare, bare.len(), self.hash.of(bare), false, &mut see);
+        }
+        self.see_at(url, url.len(), self.hash.of(url), false, &mut see);
+    }
+
+    #[inline]
+    fn see_at(&self, url: &[u8], length: usize, hash: u64, wide: bool, see: &mut impl FnMut(u32, bool)) {
+        let key = url.get(..length).unwrap_or_default();
+        let Some(entry) = self.table.find(hash, key) else { return };
+        let Some(place) = self.covers.get(entry as usize) else { return };
+        if !(if wide { place.below } else { place.own }).is_none() {
+            see(entry, wide);
+        }
+    }
+
+    /// What covers a normal URL, and the entry that says so.
+    #[inline]
+    pub(crate) fn get(&self, url: &str) -> Option<(CoverId, u32)> {
+        if !self.hosts.admits(self.host_hash(url.as_bytes())) {
+            return None;
+        }
+        let mut found = None;
+        self.places(url.as_bytes(), |entry, wide| found = Some((entry, wide)));
+        let (entry, wide) = found?;
+        let place = self.covers.get(entry as usize)?;
+        Some((if wide { place.below } else { place.own }, entry))
+    }
+
+    pub(crate) fn key(&self, entry: u32) -> &[u8] {
+        self.table.keys.get(entry)
+    }
+
+    pub(crate) fn memory(&self) -> usize {
+        self.hosts.memory() + self.table.memory() + self.covers.len() * size_of::<Place>()
+    }
+}
