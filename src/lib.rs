@@ -1,5 +1,6 @@
 //! stormtag
 
 mod error;
+mod ranges;
 
 pub use error::Error;
