@@ -15,10 +15,6 @@ const CHILD: u32 = 1 << 31;
 /// The entries that fit in a node's line beside its bitmap.
 const INLINE: usize = 6;
 
-/// Addresses that [`Ranges::get_many_v4`] takes through the levels together: enough misses in flight to keep the memory busy,
-/// few enough that the scratch stays in registers and L1.
-const BLOCK: usize = 64;
-
 /// An immutable map from disjoint address ranges to a number; 0 is "nothing".
 ///
 /// IPv4-mapped IPv6 addresses are not unmapped here: ask for the IPv4 address.
@@ -35,9 +31,14 @@ impl Ranges {
     /// Builds from `(first, last, value)` lists, both ends included, sorted by address and disjoint. Values below 2^31.
     ///
     /// A range that begins before the one ahead of it ends is cut to what is left of it. Neighbours of one value become one range.
-    pub(crate) fn new(v4: impl IntoIterator<Item = (u32, u32, u32)>, v6: impl IntoIterator<Item = (u128, u128, u32)>) -> Self {
+    pub(crate) fn new(
+        v4: impl IntoIterator<Item = (u32, u32, u32)>,
+        v6: impl IntoIterator<Item = (u128, u128, u32)>,
+    ) -> Self {
         // IPv4 addresses are built as if they were the top 32 bits of an IPv6 address: one builder for both.
-        let v4 = v4.into_iter().map(|(first, last, value)| (u128::from(first) << 96, u128::from(last) << 96 | LOW_96, value));
+        let v4 = v4
+            .into_iter()
+            .map(|(first, last, value)| (u128::from(first) << 96, u128::from(last) << 96 | LOW_96, value));
         let mut builder = Builder::default();
         let v4 = builder.root(&builder_runs(v4));
         let v6 = builder.root(&builder_runs(v6.into_iter()));
@@ -81,22 +82,6 @@ impl Ranges {
         entry
     }
 
-    /// Answers `values[i] = get_v4(ips[i])` for as many as both have, level by level, so that cache misses overlap.
-    pub(crate) fn get_many_v4(&self, ips: &[u32], values: &mut [u32]) {
-        for (ips, values) in ips.chunks(BLOCK).zip(values.chunks_mut(BLOCK)) {
-            for (value, &ip) in values.iter_mut().zip(ips) {
-                *value = entry(&self.v4, ip >> 16);
-            }
-            for shift in [8, 0] {
-                for (value, &ip) in values.iter_mut().zip(ips) {
-                    if *value & CHILD != 0 {
-                        *value = self.step(*value, (ip >> shift) as u8);
-                    }
-                }
-            }
-        }
-    }
-
     /// Ranges held, neighbours of one value counted as one.
     pub(crate) fn len(&self) -> usize {
         self.len
@@ -104,7 +89,8 @@ impl Ranges {
 
     /// Bytes on the heap.
     pub(crate) fn memory(&self) -> usize {
-        (self.v4.capacity() + self.v6.capacity() + self.leaves.capacity()) * size_of::<u32>() + self.nodes.capacity() * size_of::<Node>()
+        (self.v4.capacity() + self.v6.capacity() + self.leaves.capacity()) * size_of::<u32>()
+            + self.nodes.capacity() * size_of::<Node>()
     }
 
     #[inline(always)]
@@ -349,11 +335,8 @@ mod tests {
             }
             let edges = v4.iter().flat_map(|r| [r.0, r.1, r.0.wrapping_sub(1), r.1.wrapping_add(1)]);
             let asked: Vec<u32> = edges.chain([0, u32::MAX]).chain(ips.iter().map(|ip| *ip as u32)).collect();
-            let mut many = vec![u32::MAX; asked.len()];
-            ranges.get_many_v4(&asked, &mut many);
-            for (&ip, many) in asked.iter().zip(many) {
+            for ip in asked {
                 prop_assert_eq!(ranges.get_v4(ip), linear(&v4, ip), "{:x}", ip);
-                prop_assert_eq!(ranges.get_v4(ip), many, "{:x}", ip);
             }
         }
     }
@@ -361,7 +344,10 @@ mod tests {
     #[test]
     fn nothing_costs_nothing() {
         let ranges = Ranges::new([], []);
-        assert_eq!((ranges.get_v4(0), ranges.get_v4(u32::MAX), ranges.get_v6(0), ranges.get_v6(u128::MAX)), (0, 0, 0, 0));
+        assert_eq!(
+            (ranges.get_v4(0), ranges.get_v4(u32::MAX), ranges.get_v6(0), ranges.get_v6(u128::MAX)),
+            (0, 0, 0, 0)
+        );
         assert_eq!(ranges.len(), 0);
         assert!(ranges.memory() < 64, "{}", ranges.memory());
     }
@@ -382,7 +368,10 @@ mod tests {
     #[test]
     fn the_whole_space_is_one_range() {
         let ranges = Ranges::new([(0, u32::MAX, 5)], [(0, u128::MAX, 6)]);
-        assert_eq!((ranges.get_v4(0), ranges.get_v4(u32::MAX), ranges.get_v6(0), ranges.get_v6(u128::MAX)), (5, 5, 6, 6));
+        assert_eq!(
+            (ranges.get_v4(0), ranges.get_v4(u32::MAX), ranges.get_v6(0), ranges.get_v6(u128::MAX)),
+            (5, 5, 6, 6)
+        );
     }
 
     #[test]
