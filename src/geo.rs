@@ -1,0 +1,264 @@
+//! Whose network an address is in, and where: `.mmdb` databases, flattened while loading.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::ranges::Ranges;
+
+mod cells;
+mod database;
+mod fields;
+mod layer;
+
+pub use database::GeoDatabase;
+
+use cells::Cells;
+use layer::Layer;
+
+/// Autonomous system, place and anonymity of addresses, from one or several `.mmdb` databases.
+///
+/// What the databases say is recognised by the fields of their records, not by their names: those of MaxMind and DB-IP (City,
+/// Country, ASN, ISP, Anonymous IP) and of IPinfo. Where several know an address, the earlier one wins field by
+/// field; a later one fills what is missing unless it contradicts (another country, another AS number). Names are the English ones.
+///
+/// Databases are read once, whole, and are not needed afterwards. A look-up does not allocate and cannot fail.
+/// Special-use addresses (private, documentation, multicast …) never get an answer, whatever a database says of them. An IPv6
+/// address that holds an IPv4 address (`::ffff:1.2.3.4`, `::1.2.3.4`) is looked up as that one.
+///
+/// ```
+/// let geo = stormtag::Geo::open::<[&str; 0], _>([])?;
+/// assert!(geo.asn("192.0.2.1".parse().unwrap()).is_none());
+/// # Ok::<(), stormtag::Error>(())
+/// ```
+#[derive(Default)]
+pub struct Geo {
+    ranges: Ranges,
+    cells: Cells,
+    databases: Vec<GeoDatabase>,
+}
+
+impl Geo {
+    /// Reads databases from files; the first has the first word.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read, is no database, is broken anywhere, or has no field that is understood. The error names the file.
+    pub fn open<I, P>(paths: I) -> Result<Self, Error>
+    where
+        I: IntoIterator<Item = P>,
+        P: AsRef<Path>,
+    {
+        Self::load(paths.into_iter().map(|path| {
+            let path = path.as_ref().to_path_buf();
+            let bytes = read(&path)?;
+            Ok((path, bytes))
+        }))
+    }
+
+    /// Takes databases as bytes, each with a name to be called by in errors and in [`databases`](Self::databases).
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn from_databases<I, N>(databases: I) -> Result<Self, Error>
+    where
+        I: IntoIterator<Item = (N, Vec<u8>)>,
+        N: Into<PathBuf>,
+    {
+        Self::load(databases.into_iter().map(|(name, bytes)| Ok((name.into(), bytes))))
+    }
+
+    fn load(databases: impl Iterator<Item = Result<(PathBuf, Vec<u8>), Error>>) -> Result<Self, Error> {
+        let mut reports = Vec::new();
+        let mut merged: Option<Layer> = None;
+        for database in databases {
+            let (name, bytes) = database?;
+            let (report, layer) = database::load(&name, bytes)?;
+            reports.push(report);
+            merged = Some(match merged {
+                None => layer,
+                Some(before) => before.over(&layer),
+            });
+        }
+        let layer = merged.unwrap_or_default().without_special_use().compact();
+        let ranges = layer.ranges();
+        Ok(Self { ranges, cells: layer.cells, databases: reports })
+    }
+
+    /// The autonomous system that announces the address.
+    #[must_use]
+    pub fn asn(&self, ip: IpAddr) -> Option<Asn<'_>> {
+        self.asn_of(self.cell(ip))
+    }
+
+    /// Where the address is said to be.
+    #[must_use]
+    pub fn place(&self, ip: IpAddr) -> Option<Place<'_>> {
+        self.place_of(self.cell(ip))
+    }
+
+    /// Whether the address hides who uses it.
+    #[must_use]
+    pub fn anonymity(&self, ip: IpAddr) -> Anonymity {
+        self.anonymity_of(self.cell(ip))
+    }
+
+    /// The databases read, in their order.
+    #[must_use]
+    pub fn databases(&self) -> &[GeoDatabase] {
+        &self.databases
+    }
+
+    /// Bytes on the heap.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.ranges.memory() + self.cells.memory()
+    }
+
+    /// The id of everything known of an address; 0 is nothing. Ids are dense and mean the same as long as this value lives.
+    #[inline]
+    pub(crate) fn cell(&self, ip: IpAddr) -> u32 {
+        match ip {
+            IpAddr::V4(ip) => self.ranges.get_v4(ip.to_bits()),
+            IpAddr::V6(ip) => match ip.to_ipv4() {
+                Some(ip) => self.ranges.get_v4(ip.to_bits()),
+                None => self.ranges.get_v6(ip.to_bits()),
+            },
+        }
+    }
+
+    pub(crate) fn asn_of(&self, cell: u32) -> Option<Asn<'_>> {
+        // AS 0 is nobody's (RFC 7607): the database names an organisation or a provider without a number.
+        Some(self.cells.asn(cell)).filter(|asn| asn.number != 0)
+    }
+
+    pub(crate) fn place_of(&self, cell: u32) -> Option<Place<'_>> {
+        Some(self.cells.place(cell)).filter(|place| *place != Place::default())
+    }
+
+    pub(crate) fn anonymity_of(&self, cell: u32) -> Anonymity {
+        self.cells.anonymity(cell)
+    }
+}
+
+impl std::fmt::Debug for Geo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Geo")
+            .field("databases", &self.databases)
+            .field("ranges", &self.ranges.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads into memory, never maps: a file truncated under a map kills the process.
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|error| Error::io(path, error))
+}
+
+/// An autonomous system, and who stands behind the network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub struct Asn<'a> {
+    /// The number, never 0 in an answer.
+    pub number: u32,
+    /// Who holds the number, else who holds the network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization: Option<&'a str>,
+    /// The provider of the network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub isp: Option<&'a str>,
+    /// The organisation's domain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<&'a str>,
+}
+
+/// A place, as exact as the databases have it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Place<'a> {
+    /// Two letters: AF, AN, AS, EU, NA, OC, SA.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub continent_code: Option<&'a str>,
+    /// In English.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub continent_name: Option<&'a str>,
+    /// ISO 3166-1 alpha-2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country_iso_code: Option<&'a str>,
+    /// In English.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country_name: Option<&'a str>,
+    /// ISO 3166-2, with the country: "US-CA", as in ECS. Of several nested regions the largest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region_iso_code: Option<&'a str>,
+    /// In English.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region_name: Option<&'a str>,
+    /// In English.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub city_name: Option<&'a str>,
+    /// As written in the country.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub postal_code: Option<&'a str>,
+    /// Degrees, north is positive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latitude: Option<f64>,
+    /// Degrees, east is positive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longitude: Option<f64>,
+    /// IANA's name: "Europe/Stockholm".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<&'a str>,
+}
+
+/// By what means an address hides who uses it; none for most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Anonymity(u8);
+
+impl Anonymity {
+    /// Some kind of anonymity.
+    pub const ANONYMOUS: Self = Self(1);
+    /// A VPN provider's exit.
+    pub const VPN: Self = Self(1 << 1);
+    /// A hosting provider's address.
+    pub const HOSTING: Self = Self(1 << 2);
+    /// An open proxy.
+    pub const PUBLIC_PROXY: Self = Self(1 << 3);
+    /// A proxy on a private person's line.
+    pub const RESIDENTIAL_PROXY: Self = Self(1 << 4);
+    /// A Tor exit node.
+    pub const TOR_EXIT: Self = Self(1 << 5);
+
+    const NAMES: [(Self, &str); 6] = [
+        (Self::ANONYMOUS, "anonymous"),
+        (Self::VPN, "vpn"),
+        (Self::HOSTING, "hosting"),
+        (Self::PUBLIC_PROXY, "public-proxy"),
+        (Self::RESIDENTIAL_PROXY, "residential-proxy"),
+        (Self::TOR_EXIT, "tor-exit"),
+    ];
+
+    /// Whether nothing is known of the kind.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether all that `other` holds is here.
+    #[must_use]
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// What is here, by name: anonymous, vpn, hosting, public-proxy, residential-proxy, tor-exit.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        Self::NAMES.into_iter().filter(move |(flag, _)| self.contains(*flag)).map(|(_, name)| name)
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}

@@ -1,0 +1,198 @@
+//! What addresses share, held once: strings, autonomous systems, places, and the cells that join them.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use super::{Anonymity, Asn, Place};
+
+/// Interned answers; the id of a cell is what the address table holds. Id 0 of everything is "nothing".
+#[derive(Default)]
+pub(super) struct Cells {
+    cells: Vec<Cell>,
+    asns: Vec<AsnRow>,
+    places: Vec<PlaceRow>,
+    text: String,
+    /// Where each string ends in `text`; it begins where the one ahead ends.
+    ends: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+struct Cell {
+    asn: u32,
+    place: u32,
+    anonymity: Anonymity,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+struct AsnRow {
+    number: u32,
+    organization: u32,
+    isp: u32,
+    domain: u32,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+struct PlaceRow {
+    continent_code: u32,
+    continent_name: u32,
+    country_iso_code: u32,
+    country_name: u32,
+    region_iso_code: u32,
+    region_name: u32,
+    city_name: u32,
+    postal_code: u32,
+    time_zone: u32,
+    /// Latitude and longitude as bits, so that equal places are found; the bits of no valid coordinate say "none".
+    at: [u64; 2],
+}
+
+/// Bits of a NaN: no database may say it, so it says that there is none. Zero would be a good latitude.
+const NOWHERE: u64 = u64::MAX;
+
+impl Cells {
+    pub(super) fn asn(&self, cell: u32) -> Asn<'_> {
+        let Some(row) = self.asns.get(self.cell(cell).asn as usize) else { return Asn::default() };
+        Asn {
+            number: row.number,
+            organization: self.string(row.organization),
+            isp: self.string(row.isp),
+            domain: self.string(row.domain),
+        }
+    }
+
+    pub(super) fn place(&self, cell: u32) -> Place<'_> {
+        let Some(row) = self.places.get(self.cell(cell).place as usize) else { return Place::default() };
+        let coordinate = |bits: u64| Some(f64::from_bits(bits)).filter(|_| bits != NOWHERE);
+        Place {
+            continent_code: self.string(row.continent_code),
+            continent_name: self.string(row.continent_name),
+            country_iso_code: self.string(row.country_iso_code),
+            country_name: self.string(row.country_name),
+            region_iso_code: self.string(row.region_iso_code),
+            region_name: self.string(row.region_name),
+            city_name: self.string(row.city_name),
+            postal_code: self.string(row.postal_code),
+            latitude: coordinate(row.at[0]),
+            longitude: coordinate(row.at[1]),
+            time_zone: self.string(row.time_zone),
+        }
+    }
+
+    pub(super) fn anonymity(&self, cell: u32) -> Anonymity {
+        self.cell(cell).anonymity
+    }
+
+    /// Ids of the cell's autonomous system and place: equal ids, equal answers.
+    pub(super) fn parts(&self, cell: u32) -> (u32, u32) {
+        let cell = self.cell(cell);
+        (cell.asn, cell.place)
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn memory(&self) -> usize {
+        self.cells.capacity() * size_of::<Cell>()
+            + self.asns.capacity() * size_of::<AsnRow>()
+            + self.places.capacity() * size_of::<PlaceRow>()
+            + self.text.capacity()
+            + self.ends.capacity() * size_of::<u32>()
+    }
+
+    #[inline]
+    fn cell(&self, cell: u32) -> Cell {
+        self.cells.get(cell as usize).copied().unwrap_or_default()
+    }
+
+    #[inline]
+    fn string(&self, id: u32) -> Option<&str> {
+        let before = id.checked_sub(1)? as usize;
+        let end = *self.ends.get(before + 1)? as usize;
+        self.text.get(*self.ends.get(before)? as usize..end)
+    }
+}
+
+/// Interns while loading.
+pub(super) struct CellsBuilder {
+    done: Cells,
+    cells: Index<Cell>,
+    asns: Index<AsnRow>,
+    places: Index<PlaceRow>,
+    strings: Index<Box<str>>,
+}
+
+type Index<T> = HashMap<T, u32, foldhash::fast::RandomState>;
+
+impl CellsBuilder {
+    pub(super) fn new() -> Self {
+        let mut new = Self {
+            done: Cells { ends: vec![0], ..Cells::default() },
+            cells: Index::default(),
+            asns: Index::default(),
+            places: Index::default(),
+            strings: Index::default(),
+        };
+        // Nothing is id 0 in each.
+        new.asn(&Asn::default());
+        new.place(&Place::default());
+        new.cell(0, 0, Anonymity::default());
+        new
+    }
+
+    pub(super) fn cell(&mut self, asn: u32, place: u32, anonymity: Anonymity) -> u32 {
+        intern(&mut self.cells, &mut self.done.cells, Cell { asn, place, anonymity })
+    }
+
+    pub(super) fn asn(&mut self, asn: &Asn<'_>) -> u32 {
+        let row = AsnRow {
+            number: asn.number,
+            organization: self.string(asn.organization),
+            isp: self.string(asn.isp),
+            domain: self.string(asn.domain),
+        };
+        intern(&mut self.asns, &mut self.done.asns, row)
+    }
+
+    pub(super) fn place(&mut self, place: &Place<'_>) -> u32 {
+        let row = PlaceRow {
+            continent_code: self.string(place.continent_code),
+            continent_name: self.string(place.continent_name),
+            country_iso_code: self.string(place.country_iso_code),
+            country_name: self.string(place.country_name),
+            region_iso_code: self.string(place.region_iso_code),
+            region_name: self.string(place.region_name),
+            city_name: self.string(place.city_name),
+            postal_code: self.string(place.postal_code),
+            time_zone: self.string(place.time_zone),
+            at: [place.latitude, place.longitude].map(|degrees| degrees.map_or(NOWHERE, f64::to_bits)),
+        };
+        intern(&mut self.places, &mut self.done.places, row)
+    }
+
+    pub(super) fn finish(self) -> Cells {
+        let mut done = self.done;
+        done.cells.shrink_to_fit();
+        done.asns.shrink_to_fit();
+        done.places.shrink_to_fit();
+        done.text.shrink_to_fit();
+        done.ends.shrink_to_fit();
+        done
+    }
+
+    fn string(&mut self, text: Option<&str>) -> u32 {
+        let Some(text) = text.filter(|text| !text.is_empty()) else { return 0 };
+        if let Some(&id) = self.strings.get(text) {
+            return id;
+        }
+        self.done.text.push_str(text);
+        let id = self.done.ends.len() as u32;
+        self.done.ends.push(u32::try_from(self.done.text.len()).unwrap_or(0)); // past 4 GiB of names there are none
+        self.strings.insert(text.into(), id);
+        id
+    }
+}
+
+fn intern<T: Copy + Eq + Hash>(index: &mut Index<T>, rows: &mut Vec<T>, row: T) -> u32 {
+    *index.entry(row).or_insert_with(|| {
+        rows.push(row);
+        (rows.len() - 1) as u32
+    })
+}
