@@ -18,7 +18,7 @@ const INLINE: usize = 6;
 /// An immutable map from disjoint address ranges to a number; 0 is "nothing".
 ///
 /// IPv4-mapped IPv6 addresses are not unmapped here: ask for the IPv4 address.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Ranges {
     v4: Vec<u32>,
     v6: Vec<u32>,
@@ -106,7 +106,7 @@ impl Ranges {
 }
 
 /// The next 8 bits of the address, in one cache line.
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(align(64))]
 struct Node {
     /// The positions where a run begins; that of position 0 goes without saying, so that the count of bits up to a position is the rank of its run.

@@ -66,3 +66,5 @@ pub(crate) fn word(kind: crate::Kind, text: &str) -> Result<Cow<'_, str>, NotObs
     Ok(Cow::Borrowed(text))
 }
 pub(crate) fn text(text: &str) -> Result<Cow<'_, str>, NotObservable> { Ok(Cow::Owned(text.to_ascii_lowercase())) }
+
+pub(crate) fn without_query(url: &[u8]) -> &[u8] { memchr::memchr(b'?', url).map_or(url, |at| &url[..at]) }

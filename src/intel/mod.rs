@@ -1,0 +1,193 @@
+//! Intel: everything known, compiled for look-up. It never changes.
+
+mod addresses;
+mod build;
+mod covers;
+mod finding;
+mod hash;
+mod limits;
+mod names;
+mod records;
+mod table;
+mod urls;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+pub use build::{IntelBuilder, Report, SourceReport};
+pub use finding::{Allowed, Finding, Match};
+pub use limits::Limits;
+pub use records::Subject;
+
+pub(crate) use covers::CoverId;
+pub(crate) use finding::Place as FoundAt;
+pub(crate) use records::{Link, SubjectId};
+
+use crate::catalog::Catalog;
+use crate::geo::Geo;
+use crate::observable::{Key, Kind, Observable};
+use addresses::Addresses;
+use covers::Covers;
+use names::Names;
+use records::Records;
+use table::Exact;
+use urls::Urls;
+
+/// Everything known, compiled for look-up: immutable, shared between threads by `Arc`.
+///
+/// A look-up cannot fail. It costs a few cache lines and allocates nothing.
+///
+/// | the value is | it is covered by |
+/// |---|---|
+/// | an address | every record on it and on each network and range around it |
+/// | a name | every record on it and on each name above it, at label boundaries |
+/// | a URL | records on it, on it without its query, and on the beginnings of its path; never those on its host, which is an observable of its own: [`Observable::within`] |
+/// | a digest, a word | every record on it |
+///
+/// *The most specific statement wins; a tie goes to allow*: what an allow-list has at the same place or a narrower one is
+/// [suppressed](Finding::suppressed), which can be seen and counted.
+pub struct Intel {
+    addresses: Addresses,
+    names: Names,
+    urls: Urls,
+    /// By kind: digests and words.
+    exact: Box<[Option<Exact>]>,
+    covers: Covers,
+    records: Records,
+    allow: Box<[Listed]>,
+    geo: Option<Arc<Geo>>,
+}
+
+/// An allow-list, as far as findings tell of it.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) name: Box<str>,
+    pub(crate) reason: Box<str>,
+    pub(crate) informs: bool,
+}
+
+impl Intel {
+    /// An `Intel` that knows nothing.
+    #[must_use]
+    pub fn empty() -> Self {
+        IntelBuilder::new().build().0
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one caller, which has just made them")]
+    fn new(
+        addresses: Addresses,
+        names: Names,
+        urls: Urls,
+        tables: Vec<(Kind, Exact)>,
+        covers: Covers,
+        records: Records,
+        allow: Vec<Listed>,
+        geo: Option<Arc<Geo>>,
+    ) -> Self {
+        let mut exact: Vec<Option<Exact>> = Kind::ALL.iter().map(|_| None).collect();
+        for (kind, table) in tables {
+            if let Some(slot) = exact.get_mut(kind as usize) {
+                *slot = Some(table);
+            }
+        }
+        Self { addresses, names, urls, exact: exact.into(), covers, records, allow: allow.into(), geo }
+    }
+
+    /// What is known of a value.
+    ///
+    /// ```
+    /// use stormtag::{Intel, Kind, Observable};
+    ///
+    /// let intel = Intel::empty();
+    /// let finding = intel.look_up(&Observable::parse(Kind::Domain, "www.example.com")?);
+    /// assert_eq!(finding.matches().count(), 0);
+    /// # Ok::<(), stormtag::NotObservable>(())
+    /// ```
+    #[must_use]
+    pub fn look_up(&self, observable: &Observable<'_>) -> Finding<'_> {
+        let kind = observable.kind();
+        match observable.key() {
+            Key::Address(address) => {
+                let at = FoundAt { cover: self.address(*address), entry: 0, address: Some(*address) };
+                Finding::new(self, kind, at, self.cell(*address))
+            }
+            Key::Name(name) => self.finding(kind, self.name(name)),
+            Key::Url(url) => self.finding(kind, self.url(url)),
+            Key::Digest(digest) => self.finding(kind, self.exact(kind, digest.as_bytes())),
+            Key::Word(word) => self.finding(kind, self.exact(kind, word.as_bytes())),
+            Key::Text(_) => self.finding(kind, None),
+        }
+    }
+
+    fn finding(&self, kind: Kind, found: Option<(CoverId, u32)>) -> Finding<'_> {
+        let (cover, entry) = found.unwrap_or_default();
+        Finding::new(self, kind, FoundAt { cover, entry, address: None }, 0)
+    }
+
+    #[inline]
+    pub(crate) fn address(&self, address: IpAddr) -> CoverId {
+        self.addresses.get(address)
+    }
+
+    /// The cell of the databases that holds the address; 0: none.
+    #[inline]
+    pub(crate) fn cell(&self, address: IpAddr) -> u32 {
+        self.geo.as_ref().map_or(0, |geo| geo.cell(address))
+    }
+
+    #[inline]
+    pub(crate) fn name(&self, name: &str) -> Option<(CoverId, u32)> {
+        self.names.get(name)
+    }
+
+    #[inline]
+    pub(crate) fn url(&self, url: &str) -> Option<(CoverId, u32)> {
+        self.urls.get(url)
+    }
+
+    #[inline]
+    pub(crate) fn exact(&self, kind: Kind, key: &[u8]) -> Option<(CoverId, u32)> {
+        self.exact.get(kind as usize)?.as_ref()?.get(key)
+    }
+
+    /// The databases that say ASN and place.
+    #[must_use]
+    pub fn geo(&self) -> Option<&Geo> {
+        self.geo.as_deref()
+    }
+
+    /// The catalogue of actors and campaigns.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        self.records.catalog()
+    }
+
+    /// Bytes that the tables take, without the databases for ASN and place.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.addresses.memory()
+            + self.names.memory()
+            + self.urls.memory()
+            + self.exact.iter().flatten().map(Exact::memory).sum::<usize>()
+            + self.covers.memory()
+            + self.records.memory()
+    }
+
+    pub(crate) fn links(&self, record: u32) -> &[Link] {
+        self.records.links(record)
+    }
+
+    pub(crate) fn subject(&self, id: SubjectId) -> Option<Subject<'_>> {
+        self.records.subject(id)
+    }
+}
+
+impl fmt::Debug for Intel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Intel")
+            .field("records", &self.records.len())
+            .field("memory", &self.memory())
+            .finish_non_exhaustive()
+    }
+}
