@@ -8,12 +8,14 @@ mod digest;
 mod name;
 mod refang;
 mod swar;
+mod url;
 mod word;
 
 pub(crate) use address::{address, v4_fast};
 pub(crate) use digest::{encode, hex};
 pub(crate) use name::name;
 pub(crate) use refang::refang;
+pub(crate) use url::{host, lacks_scheme, url, without_query};
 pub(crate) use word::{asn, email, file_name, ja4, jarm, mutex, text, user_name};
 
 /// Why a text is no observable of the kind it was said to be.
