@@ -240,7 +240,7 @@ impl Digest {
     pub(crate) fn parse(kind: Kind, text: &str) -> Result<Self, NotObservable> {
         let length = kind.digest_bytes();
         let mut bytes = [0; 64];
-        normal::hex(text, bytes.get_mut(..length).unwrap_or(&mut []))?;
+        normal::hex(text, length, &mut bytes)?;
         Ok(Self { length: length as u8, bytes })
     }
 

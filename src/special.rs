@@ -42,7 +42,9 @@ mod tests {
     fn every_line_is_a_network() {
         let lines = TEXT.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).count();
         assert_eq!(networks().count(), lines);
-        for special in ["10.1.2.3", "192.168.0.1", "203.0.113.9", "0.1.2.3", "255.255.255.255", "fe80::1", "ff02::1", "::1"] {
+        for special in
+            ["10.1.2.3", "192.168.0.1", "203.0.113.9", "0.1.2.3", "255.255.255.255", "fe80::1", "ff02::1", "::1"]
+        {
             assert!(is_special_use(special.parse().unwrap()), "{special}");
         }
         for global in ["8.8.8.8", "192.0.0.9", "2001:4860::1", "172.32.0.1", "100.128.0.1"] {

@@ -40,7 +40,8 @@ impl Catalog {
             let catalog = Self::parse(entry.file, entry.catalog).expect("built-in catalogue files are well-formed");
             let actors = catalog.actors.iter().map(|actor| actor.id.as_str().into()).collect();
             let defaults = Defaults::from(Record { actors, ..Record::new("stormtag") });
-            let feed = Feed::new("x"); let _ = (&defaults, entry.indicators);
+            let feed = Feed::new("x");
+            let _ = (&defaults, entry.indicators);
             all.indicators.extend(feed.indicators);
         }
         all

@@ -244,8 +244,7 @@ impl Catalog {
         }
         for claim in file.claim {
             if claim.confidence > 100 {
-                let message =
-                    format!("claim {:?}: confidence is {}; expected 0 to 100", claim.id, claim.confidence);
+                let message = format!("claim {:?}: confidence is {}; expected 0 to 100", claim.id, claim.confidence);
                 return Err(Error::format(name, message));
             }
             catalog.claims.push(claim);

@@ -200,7 +200,8 @@ impl FieldMap {
 
     fn add(&mut self, field: Field) {
         // The same path in two maps: the first says what it is.
-        let known = |other: &Field| (&other.path, other.wrapped, other.reads) == (&field.path, field.wrapped, field.reads);
+        let known =
+            |other: &Field| (&other.path, other.wrapped, other.reads) == (&field.path, field.wrapped, field.reads);
         if self.fields.iter().any(known) {
             return;
         }

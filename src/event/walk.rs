@@ -268,7 +268,11 @@ impl SerializeMap for Members<'_> {
         done
     }
 
-    fn serialize_entry<K: Serialize + ?Sized, V: Serialize + ?Sized>(&mut self, key: &K, value: &V) -> Result<(), Stop> {
+    fn serialize_entry<K: Serialize + ?Sized, V: Serialize + ?Sized>(
+        &mut self,
+        key: &K,
+        value: &V,
+    ) -> Result<(), Stop> {
         let at = &mut self.at;
         let mut done = Ok(());
         let _ = key.serialize(Key(&mut |key: &str| done = at.member(key, value)));
@@ -413,12 +417,10 @@ mod tests {
             assert_eq!(seen(&map, &event), [(0, "a".into())], "{event}");
         }
         assert_eq!(seen(&map, &json!({"x": {"conn": {"id.orig_h": "a"}}, "conn": {"source.ip": "b"}})), []);
-        assert_eq!(seen(&map, &json!({"source": [{"ip": "a"}, {"ip": ["b", "c"]}], "ts": 1.5})), [
-            (1, "a".into()),
-            (1, "b".into()),
-            (1, "c".into()),
-            (2, "1.5".into())
-        ]);
+        assert_eq!(
+            seen(&map, &json!({"source": [{"ip": "a"}, {"ip": ["b", "c"]}], "ts": 1.5})),
+            [(1, "a".into()), (1, "b".into()), (1, "c".into()), (2, "1.5".into())]
+        );
     }
 
     #[test]

@@ -117,11 +117,7 @@ impl Addresses {
 }
 
 impl Singles {
-    fn build(
-        mut statements: Vec<(u32, Statement)>,
-        covers: &mut Covers,
-        parent: impl Fn(u32) -> CoverId,
-    ) -> Self {
+    fn build(mut statements: Vec<(u32, Statement)>, covers: &mut Covers, parent: impl Fn(u32) -> CoverId) -> Self {
         let hash = Hash::seeded();
         statements.sort_by_key(|&(key, _)| key);
         let mut found: Vec<(u32, CoverId)> = Vec::with_capacity(statements.len());
@@ -169,12 +165,8 @@ pub(crate) const OWN: u32 = u32::MAX;
 
 fn networks_of(body: &Body) -> impl Iterator<Item = IpNet> {
     let subnets = match body {
-        Body::Net(IpNet::V4(net)) => {
-            IpSubnets::V4(Ipv4Subnets::new(net.network(), net.broadcast(), net.prefix_len()))
-        }
-        Body::Net(IpNet::V6(net)) => {
-            IpSubnets::V6(Ipv6Subnets::new(net.network(), net.broadcast(), net.prefix_len()))
-        }
+        Body::Net(IpNet::V4(net)) => IpSubnets::V4(Ipv4Subnets::new(net.network(), net.broadcast(), net.prefix_len())),
+        Body::Net(IpNet::V6(net)) => IpSubnets::V6(Ipv6Subnets::new(net.network(), net.broadcast(), net.prefix_len())),
         Body::Range(range) => match **range {
             (IpAddr::V4(first), IpAddr::V4(last)) => IpSubnets::V4(Ipv4Subnets::new(first, last, 0)),
             (IpAddr::V6(first), IpAddr::V6(last)) => IpSubnets::V6(Ipv6Subnets::new(first, last, 0)),

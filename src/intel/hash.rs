@@ -7,12 +7,11 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::ControlFlow;
 
+use crate::swar::equal;
+
 /// Odd, with as many ones as zeroes in no pattern: the first 64 bits of the fraction of pi and of e, made odd.
 const STEP: u64 = 0x243f_6a88_85a3_08d3;
 const LAST: u64 = 0xb7e1_5162_8aed_2a6b;
-
-const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
-const LOW_BITS: u64 = u64::from_ne_bytes([0x7f; 8]);
 
 /// A seeded hash.
 #[derive(Clone, Copy, Debug)]
@@ -108,17 +107,13 @@ impl Hash {
     /// Calls `see` with the length and hash of each suffix of a name that follows a dot, shortest first, and of the whole name
     /// at last.
     #[inline]
-    pub(crate) fn suffixes<B>(
-        &self,
-        name: &[u8],
-        mut see: impl FnMut(usize, u64) -> ControlFlow<B>,
-    ) -> ControlFlow<B> {
+    pub(crate) fn suffixes<B>(&self, name: &[u8], mut see: impl FnMut(usize, u64) -> ControlFlow<B>) -> ControlFlow<B> {
         let (rest, windows) = name.as_rchunks::<8>();
         let mut state = self.seed;
         let mut done = 0;
         for window in windows.iter().rev() {
             let window = u64::from_le_bytes(*window);
-            let mut dots = equal_bytes(window, b'.');
+            let mut dots = equal(window, b'.');
             while dots != 0 {
                 // The highest byte is the rightmost; what stands right of the dot belongs to the suffix.
                 let right = dots.leading_zeros();
@@ -131,7 +126,7 @@ impl Hash {
             done += 8;
         }
         let window = partial(rest);
-        let mut dots = equal_bytes(window, b'.');
+        let mut dots = equal(window, b'.');
         while dots != 0 {
             let high = 63 - dots.leading_zeros();
             let part = window >> high >> 1;
@@ -164,13 +159,6 @@ fn partial(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(window)
 }
 
-/// The high bit of each byte of the window that equals `byte`; exact, no byte disturbs its neighbour.
-#[inline]
-pub(crate) fn equal_bytes(window: u64, byte: u8) -> u64 {
-    let other = window ^ (ONES * u64::from(byte));
-    !(((other & LOW_BITS) + LOW_BITS) | other | LOW_BITS)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,7 +166,16 @@ mod tests {
     #[test]
     fn every_suffix_hashes_as_a_name_of_its_own() {
         let hash = Hash::seeded();
-        for name in ["a", "a.b", ".a.b", "www.evil.example", "a.b.c.d.e.f.g.h.i.j", "abcdefg.hijklmno.pq", "x.abcdefgh", "x..y.."] {
+        for name in [
+            "a",
+            "a.b",
+            ".a.b",
+            "www.evil.example",
+            "a.b.c.d.e.f.g.h.i.j",
+            "abcdefg.hijklmno.pq",
+            "x.abcdefgh",
+            "x..y..",
+        ] {
             let mut seen = Vec::new();
             let _ = hash.suffixes::<()>(name.as_bytes(), |length, value| {
                 seen.push((length, value));
@@ -196,10 +193,14 @@ mod tests {
         let hash = Hash::seeded();
         for key in ["", "/", "abc/def/", "http://evil.example/a/b/c", "1234567/1234567/", "12345678/"] {
             let mut seen = Vec::new();
-            let _ = hash.prefixes::<()>(key.as_bytes(), |window| equal_bytes(window, b'/'), |length, value| {
-                seen.push((length, value));
-                ControlFlow::Continue(())
-            });
+            let _ = hash.prefixes::<()>(
+                key.as_bytes(),
+                |window| equal(window, b'/'),
+                |length, value| {
+                    seen.push((length, value));
+                    ControlFlow::Continue(())
+                },
+            );
             let expected: Vec<_> = key
                 .match_indices('/')
                 .map(|(at, _)| &key[..=at])

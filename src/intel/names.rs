@@ -33,8 +33,7 @@ impl Names {
         let hash = Hash::seeded();
         let statements: Vec<_> = statements.into_iter().map(|(name, said)| (name.into_boxed_bytes(), said)).collect();
         let (table, grouped) = Table::build(statements, None, |name| hash.of_name(name));
-        let mut names =
-            Self { hash, filter: Filter::default(), table, covers: vec![], single_labels: false };
+        let mut names = Self { hash, filter: Filter::default(), table, covers: vec![], single_labels: false };
         names.covers = vec![Place::default(); grouped.hashes.len()];
         let mut admitted = Vec::with_capacity(grouped.hashes.len() * 2);
         for entry in names.table.by_length() {

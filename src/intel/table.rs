@@ -209,8 +209,7 @@ impl Table {
             }
         }
         let mut keys = width.map_or_else(Keys::default, Keys::fixed);
-        let mut grouped =
-            Grouped { statements: Vec::with_capacity(order.len()), ends: Vec::new(), hashes: Vec::new() };
+        let mut grouped = Grouped { statements: Vec::with_capacity(order.len()), ends: Vec::new(), hashes: Vec::new() };
         for same in order.chunk_by(|a, b| a.0 == b.0 && key_of(a.1) == key_of(b.1)) {
             let Some(&(hash, first)) = same.first() else { continue };
             if !keys.push(key_of(first)) {

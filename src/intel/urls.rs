@@ -3,9 +3,10 @@
 use std::ops::ControlFlow;
 
 use super::covers::{CoverId, Covers};
-use super::hash::{Hash, equal_bytes};
+use super::hash::Hash;
 use super::table::{Filter, Statement, Table};
 use crate::normal;
+use crate::swar::equal;
 
 /// URL indicators, found in one pass from the left.
 ///
@@ -69,7 +70,7 @@ impl Urls {
 
     /// What covers the entry's URL from outside: the same without its query, else the longest prefix.
     fn parent_of(&mut self, entry: u32, covers: &mut Covers) -> CoverId {
-        let key = self.table.keys.get(entry).to_vec();
+        let key = std::str::from_utf8(self.table.keys.get(entry)).unwrap_or_default().to_owned();
         let mut nearest = None;
         self.places(&key, |at, wide| {
             if at != entry {
@@ -90,14 +91,19 @@ impl Urls {
 
     /// Calls `see` with each entry that covers the URL, the most specific last, and whether it does so as a prefix.
     #[inline]
-    fn places(&self, url: &[u8], mut see: impl FnMut(u32, bool)) {
-        let bare = normal::without_query(url);
+    fn places(&self, url: &str, mut see: impl FnMut(u32, bool)) {
+        let bare = normal::without_query(url).as_bytes();
+        let url = url.as_bytes();
         if self.longest_prefix > 0 {
             let reach = bare.get(..self.longest_prefix).unwrap_or(bare);
-            let _ = self.hash.prefixes::<()>(reach, |window| equal_bytes(window, b'/'), |length, hash| {
-                self.see_at(reach, length, hash, true, &mut see);
-                ControlFlow::Continue(())
-            });
+            let _ = self.hash.prefixes::<()>(
+                reach,
+                |window| equal(window, b'/'),
+                |length, hash| {
+                    self.see_at(reach, length, hash, true, &mut see);
+                    ControlFlow::Continue(())
+                },
+            );
         }
         if bare.len() < url.len() {
             self.see_at(bare, bare.len(), self.hash.of(bare), false, &mut see);
@@ -122,7 +128,7 @@ impl Urls {
             return None;
         }
         let mut found = None;
-        self.places(url.as_bytes(), |entry, wide| found = Some((entry, wide)));
+        self.places(url, |entry, wide| found = Some((entry, wide)));
         let (entry, wide) = found?;
         let place = self.covers.get(entry as usize)?;
         Some((if wide { place.below } else { place.own }, entry))

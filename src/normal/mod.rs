@@ -1,70 +1,79 @@
-//! Text to normal form (stand-in until the real one lands).
-use std::borrow::Cow;
-use std::net::IpAddr;
-/// Why a text is no value of its kind.
+//! Text → normal form. Indicators and observables pass through the same functions, which is why one finds the other.
+//!
+//! Each function borrows where the text is normal already, is linear in the text, refuses what is over its limit, and gives
+//! the same answer for its own answer: a normal form is its own normal form.
+
+mod address;
+mod digest;
+mod name;
+mod refang;
+mod url;
+mod word;
+
+pub(crate) use address::{address, v4_fast};
+pub(crate) use digest::{encode as encode_hex, hex};
+pub(crate) use name::name;
+pub(crate) use refang::refang;
+pub(crate) use url::{host as url_host, lacks_scheme, url, without_query};
+pub(crate) use word::{email, text, word};
+
+/// Why a text is no observable of the kind it was said to be.
+///
+/// Cheap to make and to copy: event fields hold such texts all the time (`-`, `N/A`, a host name where an address should be).
 #[non_exhaustive]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, thiserror::Error)]
-#[allow(missing_docs)]
 pub enum NotObservable {
-    #[error("x")]
+    /// Nothing but white space.
+    #[error("expected a value, found nothing")]
     Empty,
-    #[error("x")]
+    /// Over the limit of its kind: 253 bytes for a name, 8 KiB for a URL, 1 KiB for a word, 32 KiB for a text.
+    #[error("expected a shorter value: this one is over the limit of its kind")]
     TooLong,
-    #[error("x")]
+    /// Neither an IPv4 nor an IPv6 address.
+    #[error("expected an IPv4 or IPv6 address")]
     NotAnAddress,
-    #[error("x")]
+    /// Not a DNS name.
+    #[error("expected a DNS name")]
     NotAName,
-    #[error("x")]
+    /// Not an absolute URL with a host.
+    #[error("expected an absolute URL with a host")]
     NotAUrl,
-    #[error("x")]
+    /// Not hexadecimal, or not of the length of its kind.
+    #[error("expected a digest in hexadecimal, of the length of its kind")]
     NotADigest,
-    #[error("x")]
+    /// Not an e-mail address.
+    #[error("expected an e-mail address: local part, @, domain")]
     NotAnEmail,
-    #[error("x")]
+    /// Not a JA4 fingerprint.
+    #[error("expected a JA4 fingerprint such as t13d1516h2_8daaf6152771_e5627efa2ab1")]
+    NotAJa4,
+    /// Not a JARM fingerprint.
+    #[error("expected a JARM fingerprint: 62 hexadecimal digits")]
+    NotAJarm,
+    /// Not the number of an autonomous system.
+    #[error("expected the number of an autonomous system, 0 to 4294967295, with or without AS before it")]
+    NotAnAsn,
+    /// Not the name of a kind.
+    #[error("expected the name of a kind, such as ip, domain, url, sha256")]
     UnknownKind,
-    #[error("x")]
+    /// A text kind, whose patterns are not matched yet.
+    #[error("patterns over texts are not matched yet")]
     Unsupported,
-    #[error("x")]
+    /// A URL prefix whose star does not follow a slash.
+    #[error("expected the star of a URL prefix right behind a slash of its path")]
     PrefixNotAtSlash,
-    #[error("x")]
+    /// The path of a URL without the host.
+    #[error("expected a host before the path")]
     PathWithoutHost,
 }
-pub(crate) fn address(text: &str) -> Result<IpAddr, NotObservable> {
-    text.trim().parse::<IpAddr>().map(|a| a.to_canonical()).map_err(|_| NotObservable::NotAnAddress)
-}
-pub(crate) fn name(text: &str) -> Result<Cow<'_, str>, NotObservable> {
-    let t = text.trim_end_matches('.').to_ascii_lowercase();
-    if t.is_empty() || t.bytes().any(|b| !(b.is_ascii_alphanumeric() || b"._-".contains(&b))) || t.ends_with(|c: char| c.is_ascii_digit()) { return Err(NotObservable::NotAName) }
-    Ok(if t == text { Cow::Borrowed(text) } else { Cow::Owned(t) })
-}
-pub(crate) fn url(text: &str) -> Result<Cow<'_, str>, NotObservable> {
-    let mut u = url::Url::parse(text).map_err(|_| NotObservable::NotAUrl)?;
-    if !u.has_host() { return Err(NotObservable::NotAUrl) }
-    u.set_fragment(None);
-    Ok(if u.as_str() == text { Cow::Borrowed(text) } else { Cow::Owned(u.to_string()) })
-}
-pub(crate) fn url_host(url: &str) -> &str {
-    let rest = url.split_once("://").map_or("", |x| x.1);
-    let authority = rest.split(['/', '?']).next().unwrap_or("");
-    authority.rsplit_once(':').map_or(authority, |x| x.0)
-}
-pub(crate) fn hex(text: &str, out: &mut [u8]) -> Result<(), NotObservable> {
-    if text.len() != out.len() * 2 { return Err(NotObservable::NotADigest) }
-    for (i, b) in out.iter_mut().enumerate() {
-        *b = text.get(2 * i..2 * i + 2).and_then(|h| u8::from_str_radix(h, 16).ok()).ok_or(NotObservable::NotADigest)?;
-    }
-    Ok(())
-}
-pub(crate) fn encode_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-pub(crate) fn email(text: &str) -> Result<Cow<'_, str>, NotObservable> {
-    if text.contains('@') { Ok(Cow::Borrowed(text)) } else { Err(NotObservable::NotAnEmail) }
-}
-pub(crate) fn word(kind: crate::Kind, text: &str) -> Result<Cow<'_, str>, NotObservable> {
-    if kind == crate::Kind::Asn { let t = text.trim_start_matches(['A', 'S', 'a', 's']); return Ok(Cow::Borrowed(t)); }
-    Ok(Cow::Borrowed(text))
-}
-pub(crate) fn text(text: &str) -> Result<Cow<'_, str>, NotObservable> { Ok(Cow::Owned(text.to_ascii_lowercase())) }
 
-pub(crate) fn without_query(url: &[u8]) -> &[u8] { memchr::memchr(b'?', url).map_or(url, |at| &url[..at]) }
+#[cfg(test)]
+mod tests {
+    use super::NotObservable;
+
+    #[test]
+    fn is_small_and_says_what_was_expected() {
+        assert_eq!(size_of::<NotObservable>(), 1);
+        assert_eq!(NotObservable::NotAName.to_string(), "expected a DNS name");
+    }
+}
