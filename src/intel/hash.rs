@@ -139,7 +139,7 @@ impl Hash {
 
     #[inline]
     fn finish(&self, state: u64, part: u64, length: usize) -> u64 {
-        fold(state ^ part, self.last.wrapping_add(length as u64 * STEP))
+        fold(state ^ part, self.last.wrapping_add((length as u64).wrapping_mul(STEP)))
     }
 }
 
