@@ -1,28 +1,41 @@
 //! stormtag
 
 mod allow;
+mod attribution;
 mod catalog;
+mod counters;
+mod enrichment;
 mod error;
 mod event;
 mod feed;
 mod geo;
 mod intel;
+mod live;
 mod normal;
 mod observable;
 mod pattern;
 mod ranges;
 mod record;
+mod schema;
 mod special;
 mod swar;
+mod time;
+mod worker;
 
 pub use allow::{AllowList, Mode};
+pub use attribution::{Attribution, Evidence};
 pub use catalog::{Actor, Alias, Campaign, Catalog, Claim, Party, Software, Status};
+pub use counters::{ByKind, Counters};
+pub use enrichment::{Enrichment, Located, Sighting};
 pub use error::Error;
 pub use event::{FieldMap, Reads};
 pub use feed::{Defaults, Feed, Reason, Rejected, Rejections};
 pub use geo::{Anonymity, Asn, Geo, GeoDatabase, Place};
 pub use intel::{Allowed, Finding, Intel, IntelBuilder, Limits, Match, Report, SourceReport, Subject};
+pub use live::Live;
 pub use normal::NotObservable;
 pub use observable::{Kind, Observable, Shape};
 pub use pattern::Pattern;
 pub use record::{Indicator, Record, Severity, Tlp, Validity};
+pub use schema::{Schema, UnknownSchema};
+pub use worker::Worker;

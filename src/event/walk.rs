@@ -70,7 +70,9 @@ impl At<'_> {
         let text = std::mem::take(self.scratch);
         for node in [self.here, self.wrapped].into_iter().flatten() {
             for &field in self.map.at(node) {
-                (self.see)(field, &text);
+                if self.map.field(field).is_some_and(|field| field.reads.takes_numbers()) {
+                    (self.see)(field, &text);
+                }
             }
         }
         *self.scratch = text;

@@ -50,6 +50,11 @@ impl<'i> Finding<'i> {
         Matches { intel: self.intel, kind: self.kind, at: self.at, walk: self.intel.covers.walk(self.at.cover) }
     }
 
+    /// The cell of the databases that holds an address; 0: none.
+    pub(crate) fn cell(&self) -> u32 {
+        self.cell
+    }
+
     /// Whether no record covers the value, suppressed or not.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -1,0 +1,139 @@
+//! Enrichments: what was found in one event.
+
+use serde::Serialize;
+
+use crate::attribution::{Attribution, attribute};
+use crate::event::FieldMap;
+use crate::geo::{Anonymity, Asn, Place};
+use crate::intel::{Finding, Intel, Match};
+use crate::observable::Observable;
+use crate::record::Validity;
+use crate::schema::{Patch, Schema};
+
+/// What was found in one event. Borrows from the worker, not from the event: the host can write into the event while it reads this.
+pub struct Enrichment<'a> {
+    pub(crate) intel: &'a Intel,
+    pub(crate) fields: &'a FieldMap,
+    pub(crate) located: &'a [(u16, u32)],
+    pub(crate) sightings: Vec<Sighting<'a>>,
+    pub(crate) attributions: Vec<Attribution<'a>>,
+    pub(crate) time: Option<i64>,
+}
+
+/// A value of the event that some record covers.
+#[derive(Clone, Debug)]
+pub struct Sighting<'a> {
+    pub(crate) field: &'a str,
+    pub(crate) observable: Observable<'a>,
+    pub(crate) finding: Finding<'a>,
+    pub(crate) time: Option<i64>,
+}
+
+/// An address of the event that the databases know.
+#[derive(Clone, Copy, Debug)]
+pub struct Located<'a> {
+    /// The field that holds it.
+    pub field: &'a str,
+    /// The entity it describes, in the words of ECS, as the field map has it.
+    pub place: Option<&'a str>,
+    /// Its autonomous system.
+    pub asn: Option<Asn<'a>>,
+    /// Where it is.
+    pub location: Option<Place<'a>>,
+    /// How it hides who stands behind it.
+    pub anonymity: Anonymity,
+}
+
+impl<'a> Enrichment<'a> {
+    pub(crate) fn new(
+        intel: &'a Intel,
+        fields: &'a FieldMap,
+        located: &'a [(u16, u32)],
+        sightings: Vec<Sighting<'a>>,
+        time: Option<i64>,
+    ) -> Self {
+        let attributions = if sightings.is_empty() { Vec::new() } else { attribute(intel, &sightings, time) };
+        Self { intel, fields, located, sightings, attributions, time }
+    }
+
+    /// Whether nothing at all is known of the event.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.located.is_empty() && self.sightings.is_empty()
+    }
+
+    /// The values that some record covers, in the order of the event.
+    #[must_use]
+    pub fn sightings(&self) -> &[Sighting<'a>] {
+        &self.sightings
+    }
+
+    /// The addresses that the databases know.
+    pub fn located(&self) -> impl Iterator<Item = Located<'a>> + '_ {
+        self.located.iter().filter_map(|&(field, cell)| {
+            let (field, geo) = (self.fields.field(field)?, self.intel.geo()?);
+            Some(Located {
+                field: &field.path,
+                place: field.place.as_deref(),
+                asn: geo.asn_of(cell),
+                location: geo.place_of(cell),
+                anonymity: geo.anonymity_of(cell),
+            })
+        })
+    }
+
+    /// Campaigns and actors that the matches speak of, the strongest first. Empty: unattributed, a common and honest answer.
+    #[must_use]
+    pub fn attributions(&self) -> &[Attribution<'a>] {
+        &self.attributions
+    }
+
+    /// When the event happened, as far as it says; else the worker's clock. Seconds since the epoch, UTC.
+    #[must_use]
+    pub fn time(&self) -> Option<i64> {
+        self.time
+    }
+
+    /// What to merge into the event: any serializer writes it. Objects merge, arrays append, a scalar already present stays.
+    pub fn patch(&self, schema: Schema) -> impl Serialize + use<'_, 'a> {
+        Patch::new(self, schema)
+    }
+}
+
+impl<'a> Sighting<'a> {
+    /// The field that holds the value, as the field map has it.
+    #[must_use]
+    pub fn field(&self) -> &'a str {
+        self.field
+    }
+
+    /// The value, in normal form.
+    #[must_use]
+    pub fn observable(&self) -> &Observable<'a> {
+        &self.observable
+    }
+
+    /// All that is known of the value, whatever the time.
+    #[must_use]
+    pub fn finding(&self) -> Finding<'a> {
+        self.finding
+    }
+
+    /// The records that count: neither suppressed nor outside their validity at the time of the event. Where neither the event
+    /// nor the worker's clock tells the time, validity is not judged.
+    pub fn matches(&self) -> impl Iterator<Item = Match<'a>> + use<'a> {
+        let time = self.time;
+        self.finding.matches().filter(move |found| time.is_none_or(|at| found.record().validity(at) == Validity::Valid))
+    }
+
+    /// The records that an allow-list silences.
+    pub fn suppressed(&self) -> impl Iterator<Item = Match<'a>> + use<'a> {
+        self.finding.suppressed()
+    }
+
+    /// The records that do not speak of the time of the event.
+    pub fn outside_validity(&self) -> impl Iterator<Item = Match<'a>> + use<'a> {
+        let time = self.time;
+        self.finding.matches().filter(move |found| time.is_some_and(|at| found.record().validity(at) != Validity::Valid))
+    }
+}

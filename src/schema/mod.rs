@@ -1,0 +1,111 @@
+//! Schemas: from an enrichment to what is merged into the event.
+
+mod ecs;
+mod native;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use crate::enrichment::Enrichment;
+
+pub(crate) use ecs::EcsLocation;
+
+/// In whose words the enrichment is written.
+///
+/// | | |
+/// |---|---|
+/// | `Ecs` | Elastic Common Schema 9: `threat.enrichments[]` with the attribution of each match under `stormtag`, `threat.group` from the best attribution, `as` and `geo` beside the address |
+/// | `Native` | one object `stormtag` with all there is |
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub enum Schema {
+    /// Elastic Common Schema.
+    #[default]
+    Ecs,
+    /// One object, `stormtag`.
+    Native,
+}
+
+impl Schema {
+    /// The name in configurations: `ecs`, `native`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ecs => "ecs",
+            Self::Native => "native",
+        }
+    }
+}
+
+impl fmt::Display for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Schema {
+    type Err = UnknownSchema;
+
+    fn from_str(text: &str) -> Result<Self, UnknownSchema> {
+        match text {
+            "ecs" => Ok(Self::Ecs),
+            "native" => Ok(Self::Native),
+            _ => Err(UnknownSchema),
+        }
+    }
+}
+
+/// Not the name of a schema.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("expected the name of a schema: ecs or native")]
+#[non_exhaustive]
+pub struct UnknownSchema;
+
+/// An enrichment in the words of a schema.
+pub(crate) struct Patch<'e, 'a> {
+    enrichment: &'e Enrichment<'a>,
+    schema: Schema,
+}
+
+impl<'e, 'a> Patch<'e, 'a> {
+    pub(crate) fn new(enrichment: &'e Enrichment<'a>, schema: Schema) -> Self {
+        Self { enrichment, schema }
+    }
+}
+
+impl Serialize for Patch<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        let enrichment = self.enrichment;
+        match self.schema {
+            Schema::Ecs => {
+                let mut described: Vec<&str> = Vec::new();
+                for located in enrichment.located() {
+                    if let (Some(place), Some(location)) = (located.place, EcsLocation::new(&located))
+                        && !described.contains(&place)
+                    {
+                        described.push(place);
+                        map.serialize_entry(place, &location)?;
+                    }
+                }
+                if !enrichment.sightings().is_empty() {
+                    ecs::threat(enrichment, &mut map)?;
+                }
+            }
+            Schema::Native => {
+                if !enrichment.is_empty() {
+                    map.serialize_entry("stormtag", &native::Native::new(enrichment))?;
+                }
+            }
+        }
+        map.end()
+    }
+}
+
+/// Seconds since the epoch as RFC 3339, as ECS wants dates.
+pub(crate) fn date(seconds: i64) -> Option<String> {
+    Some(jiff::Timestamp::from_second(seconds).ok()?.to_string())
+}
+
