@@ -12,6 +12,7 @@ mod cells;
 mod database;
 mod fields;
 mod layer;
+mod tree;
 
 pub use database::GeoDatabase;
 
@@ -132,11 +133,11 @@ impl Geo {
 
     pub(crate) fn asn_of(&self, cell: u32) -> Option<Asn<'_>> {
         // AS 0 is nobody's (RFC 7607): the database names an organisation or a provider without a number.
-        Some(self.cells.asn(cell)).filter(|asn| asn.number != 0)
+        self.cells.asn(cell).filter(|asn| asn.number != 0)
     }
 
     pub(crate) fn place_of(&self, cell: u32) -> Option<Place<'_>> {
-        Some(self.cells.place(cell)).filter(|place| *place != Place::default())
+        self.cells.place(cell)
     }
 
     pub(crate) fn anonymity_of(&self, cell: u32) -> Anonymity {

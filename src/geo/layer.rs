@@ -36,12 +36,18 @@ impl Layer {
             *pairs.entry((above, under)).or_insert_with(|| {
                 let ((asn_above, place_above), (asn_below, place_below)) =
                     (self.cells.parts(above), below.cells.parts(under));
-                let asn = *asns
-                    .entry((asn_above, asn_below))
-                    .or_insert_with(|| cells.asn(&merge_asn(self.cells.asn(above), below.cells.asn(under))));
-                let place = *places
-                    .entry((place_above, place_below))
-                    .or_insert_with(|| cells.place(&merge_place(self.cells.place(above), below.cells.place(under))));
+                let asn = *asns.entry((asn_above, asn_below)).or_insert_with(|| {
+                    cells.asn(&merge_asn(
+                        self.cells.asn(above).unwrap_or_default(),
+                        below.cells.asn(under).unwrap_or_default(),
+                    ))
+                });
+                let place = *places.entry((place_above, place_below)).or_insert_with(|| {
+                    cells.place(&merge_place(
+                        self.cells.place(above).unwrap_or_default(),
+                        below.cells.place(under).unwrap_or_default(),
+                    ))
+                });
                 cells.cell(asn, place, self.cells.anonymity(above).and(below.cells.anonymity(under)))
             })
         };
@@ -84,8 +90,8 @@ impl Layer {
             }
             let Some(id) = ids.get_mut(cell as usize) else { continue };
             *value = *id.get_or_insert_with(|| {
-                let asn = cells.asn(&self.cells.asn(cell));
-                let place = cells.place(&self.cells.place(cell));
+                let asn = cells.asn(&self.cells.asn(cell).unwrap_or_default());
+                let place = cells.place(&self.cells.place(cell).unwrap_or_default());
                 cells.cell(asn, place, self.cells.anonymity(cell))
             });
         }
