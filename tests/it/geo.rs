@@ -1,7 +1,6 @@
 //! Geo: answers known beforehand, databases that contradict each other, databases that are broken.
 
 use std::fs;
-use std::io::Read;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +15,10 @@ const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
 /// A folder of the data, none (loudly) where there is no data.
 fn data(path: &str) -> Option<PathBuf> {
     let path = Path::new(DATA).join(path);
+    if cfg!(not(feature = "compression")) {
+        eprintln!("SKIPPED: {} cannot be unpacked without the feature compression", path.display());
+        return None;
+    }
     if !path.exists() {
         eprintln!("SKIPPED: {} is not there", path.display());
         return None;
@@ -23,7 +26,15 @@ fn data(path: &str) -> Option<PathBuf> {
     Some(path)
 }
 
+#[cfg(not(feature = "compression"))]
+fn unpack(_: &Path) -> Vec<u8> {
+    Vec::new()
+}
+
+#[cfg(feature = "compression")]
 fn unpack(path: &Path) -> Vec<u8> {
+    use std::io::Read;
+
     let bytes = fs::read(path).unwrap();
     let mut out = Vec::new();
     match path.extension().unwrap().to_str().unwrap() {
