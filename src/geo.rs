@@ -12,6 +12,7 @@ mod cells;
 mod database;
 mod fields;
 mod layer;
+mod tree;
 
 pub use database::GeoDatabase;
 
@@ -121,22 +122,19 @@ impl Geo {
     /// The id of everything known of an address; 0 is nothing. Ids are dense and mean the same as long as this value lives.
     #[inline]
     pub(crate) fn cell(&self, ip: IpAddr) -> u32 {
-        match ip {
-            IpAddr::V4(ip) => self.ranges.get_v4(ip.to_bits()),
-            IpAddr::V6(ip) => match ip.to_ipv4() {
-                Some(ip) => self.ranges.get_v4(ip.to_bits()),
-                None => self.ranges.get_v6(ip.to_bits()),
-            },
-        }
+        self.ranges.get(match ip {
+            IpAddr::V6(six) => six.to_ipv4().map_or(ip, IpAddr::V4),
+            IpAddr::V4(_) => ip,
+        })
     }
 
     pub(crate) fn asn_of(&self, cell: u32) -> Option<Asn<'_>> {
         // AS 0 is nobody's (RFC 7607): the database names an organisation or a provider without a number.
-        Some(self.cells.asn(cell)).filter(|asn| asn.number != 0)
+        self.cells.asn(cell).filter(|asn| asn.number != 0)
     }
 
     pub(crate) fn place_of(&self, cell: u32) -> Option<Place<'_>> {
-        Some(self.cells.place(cell)).filter(|place| *place != Place::default())
+        self.cells.place(cell)
     }
 
     pub(crate) fn anonymity_of(&self, cell: u32) -> Anonymity {

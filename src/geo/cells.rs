@@ -11,9 +11,8 @@ pub(super) struct Cells {
     cells: Vec<Cell>,
     asns: Vec<AsnRow>,
     places: Vec<PlaceRow>,
-    text: String,
-    /// Where each string ends in `text`; it begins where the one ahead ends.
-    ends: Vec<u32>,
+    /// A box each: one slice of all text would save some bytes, and cost two loads and two checks of borders a string.
+    strings: Vec<Option<Box<str>>>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -50,20 +49,20 @@ struct PlaceRow {
 const NOWHERE: u64 = u64::MAX;
 
 impl Cells {
-    pub(super) fn asn(&self, cell: u32) -> Asn<'_> {
-        let Some(row) = self.asns.get(self.cell(cell).asn as usize) else { return Asn::default() };
-        Asn {
+    pub(super) fn asn(&self, cell: u32) -> Option<Asn<'_>> {
+        let row = self.asns.get(part(self.cell(cell).asn)?)?;
+        Some(Asn {
             number: row.number,
             organization: self.string(row.organization),
             isp: self.string(row.isp),
             domain: self.string(row.domain),
-        }
+        })
     }
 
-    pub(super) fn place(&self, cell: u32) -> Place<'_> {
-        let Some(row) = self.places.get(self.cell(cell).place as usize) else { return Place::default() };
+    pub(super) fn place(&self, cell: u32) -> Option<Place<'_>> {
+        let row = self.places.get(part(self.cell(cell).place)?)?;
         let coordinate = |bits: u64| Some(f64::from_bits(bits)).filter(|_| bits != NOWHERE);
-        Place {
+        Some(Place {
             continent_code: self.string(row.continent_code),
             continent_name: self.string(row.continent_name),
             country_iso_code: self.string(row.country_iso_code),
@@ -75,7 +74,7 @@ impl Cells {
             latitude: coordinate(row.at[0]),
             longitude: coordinate(row.at[1]),
             time_zone: self.string(row.time_zone),
-        }
+        })
     }
 
     pub(super) fn anonymity(&self, cell: u32) -> Anonymity {
@@ -93,8 +92,8 @@ impl Cells {
         self.cells.capacity() * size_of::<Cell>()
             + self.asns.capacity() * size_of::<AsnRow>()
             + self.places.capacity() * size_of::<PlaceRow>()
-            + self.text.capacity()
-            + self.ends.capacity() * size_of::<u32>()
+            + self.strings.capacity() * size_of::<Option<Box<str>>>()
+            + self.strings.iter().flatten().map(|text| text.len()).sum::<usize>()
     }
 
     #[inline]
@@ -104,10 +103,14 @@ impl Cells {
 
     #[inline]
     fn string(&self, id: u32) -> Option<&str> {
-        let before = id.checked_sub(1)? as usize;
-        let end = *self.ends.get(before + 1)? as usize;
-        self.text.get(*self.ends.get(before)? as usize..end)
+        self.strings.get(id as usize)?.as_deref()
     }
+}
+
+/// The index of a part; none for id 0, which is nothing.
+#[inline]
+fn part(id: u32) -> Option<usize> {
+    (id != 0).then_some(id as usize)
 }
 
 /// Interns while loading.
@@ -124,7 +127,7 @@ type Index<T> = HashMap<T, u32, foldhash::fast::RandomState>;
 impl CellsBuilder {
     pub(super) fn new() -> Self {
         let mut new = Self {
-            done: Cells { ends: vec![0], ..Cells::default() },
+            done: Cells { strings: vec![None], ..Cells::default() },
             cells: Index::default(),
             asns: Index::default(),
             places: Index::default(),
@@ -172,8 +175,7 @@ impl CellsBuilder {
         done.cells.shrink_to_fit();
         done.asns.shrink_to_fit();
         done.places.shrink_to_fit();
-        done.text.shrink_to_fit();
-        done.ends.shrink_to_fit();
+        done.strings.shrink_to_fit();
         done
     }
 
@@ -182,9 +184,8 @@ impl CellsBuilder {
         if let Some(&id) = self.strings.get(text) {
             return id;
         }
-        self.done.text.push_str(text);
-        let id = self.done.ends.len() as u32;
-        self.done.ends.push(u32::try_from(self.done.text.len()).unwrap_or(0)); // past 4 GiB of names there are none
+        let id = self.done.strings.len() as u32;
+        self.done.strings.push(Some(text.into()));
         self.strings.insert(text.into(), id);
         id
     }

@@ -1,16 +1,17 @@
 //! One `.mmdb` database, read to the last record.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::IpAddr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use maxminddb::{MaxMindDbError, WithinOptions};
+use maxminddb::MaxMindDbError;
 
 use super::Place;
 use super::cells::{Cells, CellsBuilder};
 use super::fields::{Record, UNDERSTOOD};
 use super::layer::{Layer, Runs, push_range};
+use super::tree::Tree;
 use crate::error::Error;
 
 /// What a database says of itself, and how much of it there was.
@@ -29,10 +30,6 @@ pub struct GeoDatabase {
     pub ip_version: u16,
 }
 
-/// Leaves that a tree may have for each of its nodes. A tree has one more leaf than nodes; one that shares parts can have more, one made to
-/// keep us busy has 2^128.
-const LEAVES_PER_NODE: u64 = 8;
-
 /// Bytes of names that may be read for each byte of the file. Records share names, so there are more than the file has; a file in which every record points at the
 /// same two megabytes is made to keep us busy.
 const NAMES_PER_BYTE: usize = 64;
@@ -40,60 +37,66 @@ const NAMES_PER_BYTE: usize = 64;
 pub(super) fn load(name: &Path, bytes: Vec<u8>) -> Result<(GeoDatabase, Layer), Error> {
     // Thousands of broken files have not made the reader panic, but it indexes its buffer, and a bad database must not take the process
     // down: loading keeps the old snapshot. What was half read is dropped.
-    catch_unwind(AssertUnwindSafe(|| read(name, bytes)))
+    catch_unwind(AssertUnwindSafe(|| read(name, &bytes)))
         .unwrap_or_else(|_| Err(Error::format(name, "broken database: the reader gave up; download it again")))
 }
 
-fn read(name: &Path, bytes: Vec<u8>) -> Result<(GeoDatabase, Layer), Error> {
-    let broken = |error: MaxMindDbError| Error::format(name, format!("broken database: {error}; download it again"));
-    let size = bytes.len();
+fn read(name: &Path, bytes: &[u8]) -> Result<(GeoDatabase, Layer), Error> {
+    let broken = |what: &str| Error::format(name, format!("broken database: {what}; download it again"));
     let reader = maxminddb::Reader::from_source(bytes)
         .map_err(|error| Error::format(name, format!("not a MaxMind database (.mmdb): {error}")))?;
-    // The rest of what it would find comes up below, or does no harm.
-    if let Err(error @ MaxMindDbError::ResourceLimit { .. }) = reader.verify() {
-        return Err(broken(error));
-    }
     let metadata = reader.metadata();
-    let mut found = Found::new(size);
-    let (mut v4, mut v6): (Runs<u32>, Runs<u128>) = (vec![(0, 0)], vec![(0, 0)]);
-    let mut leaves = u64::from(metadata.node_count).saturating_mul(LEAVES_PER_NODE);
+    let tree = Tree {
+        bytes,
+        count: metadata.node_count as usize,
+        record_size: usize::from(metadata.record_size),
+        depth: if metadata.ip_version == 4 { 32 } else { 128 },
+    };
     let mut networks = 0;
-    // Networks without data count too: a tree of nothing else could be as large.
-    for network in reader.networks(WithinOptions::default().include_networks_without_data()).map_err(broken)? {
-        let network = network.map_err(broken)?;
-        leaves =
-            leaves.checked_sub(1).ok_or_else(|| Error::format(name, "broken database: the search tree has no end"))?;
-        let Some(offset) = network.offset() else { continue };
+    let mut offsets = Offsets::default();
+    let (mut v4, mut v6): (Runs<u32>, Runs<u128>) = (vec![(0, 0)], vec![(0, 0)]);
+    tree.walk(|first, length, offset| {
         networks += 1;
-        let cell = match found.cells_at.get(&offset) {
-            Some(&cell) => cell,
-            None => {
-                let record = network.decode::<Record<'_>>().map_err(broken)?.unwrap_or_default();
-                found.add(offset, record).ok_or_else(|| {
-                    Error::format(
-                        name,
-                        format!("broken database: names of more than {NAMES_PER_BYTE} times the file's size"),
-                    )
-                })?
-            }
-        };
-        let at = network.network().map_err(broken)?;
-        match at.ip() {
-            IpAddr::V4(ip) => {
-                let (first, host) = (ip.to_bits(), u32::MAX.checked_shr(u32::from(at.prefix())).unwrap_or(0));
-                push_range(&mut v4, first, first | host, (first | host).checked_add(1), cell);
-            }
-            IpAddr::V6(ip) => {
-                let (first, host) = (ip.to_bits(), u128::MAX.checked_shr(u32::from(at.prefix())).unwrap_or(0));
-                if let Ok(first) = u32::try_from(first) {
-                    // A database without an IPv4 tree of its own: the network that holds ::/96 speaks for IPv4 too.
-                    let last = u32::try_from(u128::from(first) | host).unwrap_or(u32::MAX);
-                    push_range(&mut v4, first, last, last.checked_add(1), cell);
-                }
-                push_range(&mut v6, first, first | host, (first | host).checked_add(1), cell);
-            }
+        let id = offsets.id(offset, first);
+        let last = first | u128::MAX.checked_shr(length).unwrap_or(0);
+        if tree.depth == 32 {
+            let (first, last) = ((first >> 96) as u32, (last >> 96) as u32);
+            push_range(&mut v4, first, last, last.checked_add(1), id);
+            return;
         }
+        if let Ok(first) = u32::try_from(first) {
+            // A database without an IPv4 tree of its own: the network that holds ::/96 speaks for IPv4 too.
+            let last = u32::try_from(last).unwrap_or(u32::MAX);
+            push_range(&mut v4, first, last, last.checked_add(1), id);
+        }
+        if last >> 32 != 0 {
+            push_range(&mut v6, first, last, last.checked_add(1), id);
+        }
+    })
+    .map_err(broken)?;
+    // Only what would make reading slow beyond measure: the rest of what it finds comes up below, or does no harm. It walks the tree with the
+    // reader's iterator, which is safe now that ours came to an end.
+    if let Err(error @ MaxMindDbError::ResourceLimit { .. }) = reader.verify() {
+        return Err(broken(&error.to_string()));
     }
+    let mut records = Records::new(bytes.len());
+    for &first in &offsets.firsts {
+        let ip = if tree.depth == 32 {
+            Ipv4Addr::from_bits((first >> 96) as u32).into()
+        } else {
+            Ipv6Addr::from_bits(first).into()
+        };
+        let found = reader
+            .lookup(ip)
+            .and_then(|found| found.decode::<Record<'_>>())
+            .map_err(|error| broken(&error.to_string()))?;
+        records
+            .add(found.unwrap_or_default())
+            .ok_or_else(|| broken(&format!("its names are more than {NAMES_PER_BYTE} times the file's size")))?;
+    }
+    let cell = |id: &mut u32| *id = records.ids.get(*id as usize).copied().unwrap_or(0);
+    v4.iter_mut().for_each(|run| cell(&mut run.1));
+    v6.iter_mut().for_each(|run| cell(&mut run.1));
     let report = GeoDatabase {
         name: name.display().to_string(),
         kind: metadata.database_type.clone(),
@@ -101,14 +104,31 @@ fn read(name: &Path, bytes: Vec<u8>) -> Result<(GeoDatabase, Layer), Error> {
         networks,
         ip_version: metadata.ip_version,
     };
-    Ok((report, Layer { cells: found.finish(name)?, v4, v6 }))
+    Ok((report, Layer { cells: records.finish(name)?, v4, v6 }))
 }
 
-/// The records met so far.
-struct Found {
+/// The data offsets that a tree points to: a record is decoded once, however many networks share it.
+#[derive(Default)]
+struct Offsets {
+    ids: HashMap<usize, u32, foldhash::fast::RandomState>,
+    /// An address whose record is at the offset, for each id from 1 up.
+    firsts: Vec<u128>,
+}
+
+impl Offsets {
+    fn id(&mut self, offset: usize, first: u128) -> u32 {
+        *self.ids.entry(offset).or_insert_with(|| {
+            self.firsts.push(first);
+            self.firsts.len() as u32
+        })
+    }
+}
+
+/// The records read so far.
+struct Records {
     cells: CellsBuilder,
-    /// Cells by the offset of their record: a record is decoded once, however many networks share it.
-    cells_at: HashMap<usize, u32, foldhash::fast::RandomState>,
+    /// The cell of each record, by its id; id 0 is no record.
+    ids: Vec<u32>,
     understood: bool,
     /// Names of fields while none was understood.
     names: BTreeSet<String>,
@@ -119,19 +139,19 @@ struct Found {
 /// So many field names are enough to see what a database is.
 const NAMES_SHOWN: usize = 24;
 
-impl Found {
+impl Records {
     fn new(size: usize) -> Self {
         Self {
             cells: CellsBuilder::new(),
-            cells_at: HashMap::default(),
+            ids: vec![0],
             understood: false,
             names: BTreeSet::new(),
             budget: size.saturating_mul(NAMES_PER_BYTE),
         }
     }
 
-    /// The cell of a new record; none if the budget is used up.
-    fn add(&mut self, offset: usize, mut record: Record<'_>) -> Option<u32> {
+    /// The next record; none if the budget is used up.
+    fn add(&mut self, mut record: Record<'_>) -> Option<()> {
         self.budget = self.budget.checked_sub(record.size())?;
         self.understood |= record.understood;
         if !self.understood && self.names.len() < NAMES_SHOWN {
@@ -141,8 +161,8 @@ impl Found {
         let place = Place { region_iso_code: region.as_deref(), ..record.place };
         let (asn, place) = (self.cells.asn(&record.asn), self.cells.place(&place));
         let cell = self.cells.cell(asn, place, record.anonymity);
-        self.cells_at.insert(offset, cell);
-        Some(cell)
+        self.ids.push(cell);
+        Some(())
     }
 
     fn finish(self, name: &Path) -> Result<Cells, Error> {

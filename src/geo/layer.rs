@@ -36,12 +36,18 @@ impl Layer {
             *pairs.entry((above, under)).or_insert_with(|| {
                 let ((asn_above, place_above), (asn_below, place_below)) =
                     (self.cells.parts(above), below.cells.parts(under));
-                let asn = *asns
-                    .entry((asn_above, asn_below))
-                    .or_insert_with(|| cells.asn(&merge_asn(self.cells.asn(above), below.cells.asn(under))));
-                let place = *places
-                    .entry((place_above, place_below))
-                    .or_insert_with(|| cells.place(&merge_place(self.cells.place(above), below.cells.place(under))));
+                let asn = *asns.entry((asn_above, asn_below)).or_insert_with(|| {
+                    cells.asn(&merge_asn(
+                        self.cells.asn(above).unwrap_or_default(),
+                        below.cells.asn(under).unwrap_or_default(),
+                    ))
+                });
+                let place = *places.entry((place_above, place_below)).or_insert_with(|| {
+                    cells.place(&merge_place(
+                        self.cells.place(above).unwrap_or_default(),
+                        below.cells.place(under).unwrap_or_default(),
+                    ))
+                });
                 cells.cell(asn, place, self.cells.anonymity(above).and(below.cells.anonymity(under)))
             })
         };
@@ -75,17 +81,15 @@ impl Layer {
     /// Leaves out what no address has any more, and numbers cells by address, so that neighbours share cache lines.
     pub(super) fn compact(mut self) -> Self {
         let mut cells = CellsBuilder::new();
-        let mut ids: Vec<Option<u32>> = Vec::new();
+        // Many cells share an autonomous system or a place: those are interned once.
+        let (mut ids, mut asns, mut places) = (Renumbered::default(), Renumbered::default(), Renumbered::default());
         let values = self.v4.iter_mut().map(|run| &mut run.1).chain(self.v6.iter_mut().map(|run| &mut run.1));
         for value in values {
             let cell = *value;
-            if ids.len() <= cell as usize {
-                ids.resize(cell as usize + 1, None);
-            }
-            let Some(id) = ids.get_mut(cell as usize) else { continue };
-            *value = *id.get_or_insert_with(|| {
-                let asn = cells.asn(&self.cells.asn(cell));
-                let place = cells.place(&self.cells.place(cell));
+            *value = ids.id(cell, || {
+                let (asn, place) = self.cells.parts(cell);
+                let asn = asns.id(asn, || cells.asn(&self.cells.asn(cell).unwrap_or_default()));
+                let place = places.id(place, || cells.place(&self.cells.place(cell).unwrap_or_default()));
                 cells.cell(asn, place, self.cells.anonymity(cell))
             });
         }
@@ -102,6 +106,23 @@ impl Layer {
 }
 
 type Memo = HashMap<(u32, u32), u32, foldhash::fast::RandomState>;
+
+/// New ids by old ids, which are dense.
+#[derive(Default)]
+struct Renumbered(Vec<Option<u32>>);
+
+impl Renumbered {
+    fn id(&mut self, old: u32, new: impl FnOnce() -> u32) -> u32 {
+        let old = old as usize;
+        if self.0.len() <= old {
+            self.0.resize(old + 1, None);
+        }
+        match self.0.get_mut(old) {
+            Some(id) => *id.get_or_insert_with(new),
+            None => 0,
+        }
+    }
+}
 
 /// The last address of a run. The one behind begins after it, so there is something to take one from.
 fn end<T: Copy>(runs: &[(T, u32)], at: usize, max: T, before: impl Fn(T) -> T) -> T {
