@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::counters::Counters;
 use crate::enrichment::{Enrichment, Sighting};
-use crate::event::{self, FieldMap};
+use crate::event::{self, FieldMap, Form, Hit, Mapping, Reads, Scan};
 use crate::intel::{Finding, Intel};
 use crate::live::Live;
 use crate::normal::NotObservable;
 use crate::observable::{Kind, Observable};
-use crate::schema::Schema;
+use crate::schema::{Rendered, Schema, splice};
 use crate::time;
 
 /// Enriches events on one thread: own snapshot, own cache, own counters. Nothing it does on the way of an event is shared.
@@ -29,43 +29,46 @@ use crate::time;
 /// worker.enrich_json(br#"{"ts":1705081509,"id.resp_h":"45.32.174.131"}"#, &mut out);
 /// assert!(String::from_utf8(out).unwrap().contains("Volt Typhoon"));
 /// ```
-#[derive(Debug)]
 pub struct Worker {
     live: Live,
     version: u64,
-    pub(crate) intel: Arc<Intel>,
-    pub(crate) fields: Arc<FieldMap>,
-    pub(crate) schema: Schema,
+    intel: Arc<Intel>,
+    mapping: Arc<Mapping>,
     clock: Option<i64>,
-    pub(crate) counters: Counters,
+    counters: Counters,
+    rendered: Rendered,
+    scan: Scan,
     /// Of the event at hand: fields with addresses that the databases know, and the cells.
-    pub(crate) located: Vec<(u16, u32)>,
+    located: Vec<(u16, u32)>,
 }
 
 impl Worker {
     pub(crate) fn new(live: Live) -> Self {
         let (version, intel) = live.current();
+        let mapping = Mapping::new(FieldMap::builtin(), Schema::default());
         Self {
             live,
             version,
             intel,
-            fields: Arc::new(FieldMap::builtin()),
-            schema: Schema::default(),
+            mapping: Arc::new(mapping),
             clock: None,
             counters: Counters::default(),
+            rendered: Rendered::new(DEFAULT_CACHE),
+            scan: Scan::default(),
             located: Vec::new(),
         }
     }
 
     /// Sets where in events something stands to look up. Defaults to [`FieldMap::builtin`].
-    pub fn set_fields(&mut self, fields: impl Into<Arc<FieldMap>>) -> &mut Self {
-        self.fields = fields.into();
+    pub fn set_fields(&mut self, fields: FieldMap) -> &mut Self {
+        self.mapping = Arc::new(Mapping::new(fields, self.mapping.schema));
         self
     }
 
     /// Sets in whose words [`enrich_json`](Self::enrich_json) writes. Defaults to [`Schema::Ecs`].
     pub fn set_schema(&mut self, schema: Schema) -> &mut Self {
-        self.schema = schema;
+        self.mapping = Arc::new(Mapping::new(self.mapping.fields.clone(), schema));
+        self.rendered.clear();
         self
     }
 
@@ -76,11 +79,19 @@ impl Worker {
         self
     }
 
+    /// Sets how many pieces of output the worker keeps ready, about 300 bytes each. Defaults to 16,384; 0 keeps none.
+    pub fn set_cache(&mut self, capacity: usize) -> &mut Self {
+        self.rendered = Rendered::new(capacity);
+        self
+    }
+
     /// Takes the newest snapshot. Every look-up does so by itself; this is for hosts that want it between events.
     #[inline]
     pub fn refresh(&mut self) {
         if self.live.version() != self.version {
             (self.version, self.intel) = self.live.current();
+            // What is cached belongs to a snapshot.
+            self.rendered.clear();
             self.counters.refreshes += 1;
         }
     }
@@ -112,35 +123,46 @@ impl Worker {
     pub fn enrich<E: serde::Serialize + ?Sized>(&mut self, event: &E) -> Enrichment<'_> {
         self.refresh();
         self.counters.events += 1;
-        let Self { intel, fields, counters, located, clock, .. } = self;
-        let (intel, fields): (&Intel, &FieldMap) = (intel, fields);
-        located.clear();
-        let mut sightings: Vec<Sighting<'_>> = Vec::new();
-        let mut times: Option<(u16, i64)> = None;
-        event::walk(fields, event, &mut |number, text| {
-            let Some(field) = fields.field(number) else { return };
-            if field.reads == event::Reads::Time {
-                if times.is_none_or(|(earlier, _)| number < earlier)
-                    && let Some(seconds) = time::event_time(text)
-                {
-                    times = Some((number, seconds));
-                }
-                return;
-            }
-            event::read(field.reads, text, &mut |value| match value {
-                Ok(observable) => see(intel, &field.path, number, observable, counters, located, &mut sightings),
-                Err((kind, _)) => counters.invalid(kind),
-            });
-        });
-        let time = times.map(|(_, seconds)| seconds).or(*clock);
-        for sighting in &mut sightings {
-            sighting.time = time;
+        let Self { intel, mapping, counters, located, clock, .. } = self;
+        let mut sought = Sought::new(intel, mapping, counters, located);
+        event::walk(&mapping.fields, &mapping.plan, event, &mut |field, text| sought.see(field, text));
+        sought.finish(*clock)
+    }
+
+    /// Enriches one event as JSON bytes: appends the line to `out` with what was found merged into it, in the words of the
+    /// worker's [schema](Self::set_schema). Says whether something matched.
+    ///
+    /// What was there stays byte for byte: the order of keys, the form of numbers, white space. What is no JSON object is
+    /// appended as it is and counted. The line has no line end, or one that is white space to JSON, which is kept.
+    ///
+    /// Costs no allocation in the steady state where nothing matches.
+    pub fn enrich_json(&mut self, line: &[u8], out: &mut Vec<u8>) -> bool {
+        self.refresh();
+        self.counters.events += 1;
+        let Self { intel, mapping, counters, located, clock, scan, rendered, .. } = self;
+        scan.resize(mapping.targets.len());
+        if scan.read(&mapping.plan, line).is_err() {
+            counters.not_json += 1;
+            out.extend_from_slice(line);
+            return false;
         }
-        // Events come field by field as they lie; everything after is in the order of the map, whatever the spelling.
-        located.sort_by_key(|&(field, _)| field);
-        let enrichment = Enrichment::new(intel, fields, located, sightings, time);
-        counters.judge(&enrichment);
-        enrichment
+        let mut sought = Sought::new(intel, mapping, counters, located);
+        if scan.repeated {
+            // Which of two members counts is for a parser to say.
+            if let Ok(event) = serde_json::from_slice::<serde_json::Value>(line) {
+                event::walk(&mapping.fields, &mapping.plan, &event, &mut |field, text| sought.see(field, text));
+            }
+        } else {
+            for hit in &scan.hits {
+                sought.see_hit(hit, line);
+            }
+        }
+        let enrichment = sought.finish(*clock);
+        let matched = enrichment.sightings().iter().any(|sighting| sighting.matches().next().is_some());
+        splice(line, scan, &enrichment, mapping, rendered, out);
+        let (hits, misses) = rendered.counts();
+        (counters.cache_hits, counters.cache_misses) = (hits, misses);
+        matched
     }
 
     /// What this worker did since it was made.
@@ -156,29 +178,94 @@ impl Worker {
     }
 }
 
-/// Looks a value up, and what stands within it.
-fn see<'a>(
-    intel: &'a Intel,
-    path: &'a str,
-    number: u16,
-    observable: Observable<'_>,
-    counters: &mut Counters,
-    located: &mut Vec<(u16, u32)>,
-    sightings: &mut Vec<Sighting<'a>>,
-) {
-    let finding = intel.look_up(&observable);
-    counters.add(&observable, &finding);
-    if finding.cell() != 0 {
-        located.push((number, finding.cell()));
+
+/// Pieces of output that a worker keeps ready.
+const DEFAULT_CACHE: usize = 1 << 14;
+
+/// What is sought in one event, and what was found so far.
+struct Sought<'w> {
+    intel: &'w Intel,
+    mapping: &'w Mapping,
+    counters: &'w mut Counters,
+    located: &'w mut Vec<(u16, u32)>,
+    sightings: Vec<(u16, Sighting<'w>)>,
+    time: Option<(u16, i64)>,
+}
+
+impl<'w> Sought<'w> {
+    fn new(
+        intel: &'w Intel,
+        mapping: &'w Mapping,
+        counters: &'w mut Counters,
+        located: &'w mut Vec<(u16, u32)>,
+    ) -> Self {
+        located.clear();
+        Self { intel, mapping, counters, located, sightings: Vec::new(), time: None }
     }
-    if let Some(within) = observable.within() {
-        let finding = intel.look_up(&within);
-        counters.add(&within, &finding);
-        if !finding.is_empty() {
-            sightings.push(Sighting { field: path, observable: within.into_owned(), finding, time: None });
+
+    /// Takes the text of a field.
+    fn see(&mut self, number: u16, text: &str) {
+        let Some(field) = self.mapping.fields.field(number) else { return };
+        if field.reads == Reads::Time {
+            // Of several the first in the order of the map.
+            if self.time.is_none_or(|(earlier, _)| number < earlier)
+                && let Some(seconds) = time::event_time(text)
+            {
+                self.time = Some((number, seconds));
+            }
+            return;
+        }
+        event::read(field.reads, text, &mut |value| match value {
+            Ok(observable) => {
+                self.look_up(number, &field.path, &observable);
+                if let Some(within) = observable.within() {
+                    self.look_up(number, &field.path, &within);
+                }
+            }
+            Err((kind, _)) => self.counters.invalid(kind),
+        });
+    }
+
+    /// Takes a value found in the bytes of a line.
+    fn see_hit(&mut self, hit: &Hit, line: &[u8]) {
+        let bytes = line.get(hit.start as usize..hit.end as usize).unwrap_or_default();
+        let decoded;
+        let text = match hit.form {
+            Form::Escaped => {
+                decoded = event::decode(bytes).unwrap_or_default();
+                &decoded
+            }
+            Form::Plain | Form::Number => std::str::from_utf8(bytes).unwrap_or_default(),
+        };
+        for &field in self.mapping.plan.fields(hit.node) {
+            let takes = || self.mapping.fields.field(field).is_some_and(|field| field.reads.takes_numbers());
+            if hit.form != Form::Number || takes() {
+                self.see(field, text);
+            }
         }
     }
-    if !finding.is_empty() {
-        sightings.push(Sighting { field: path, observable: observable.into_owned(), finding, time: None });
+
+    fn look_up(&mut self, number: u16, path: &'w str, observable: &Observable<'_>) {
+        let finding = self.intel.look_up(observable);
+        self.counters.add(observable, &finding);
+        if finding.cell() != 0 {
+            self.located.push((number, finding.cell()));
+        }
+        if !finding.is_empty() {
+            let observable = observable.clone().into_owned();
+            self.sightings.push((number, Sighting { field: path, observable, finding, time: None }));
+        }
+    }
+
+    /// Events come as they lie; what is made of them is in the order of the map, whatever their spelling.
+    fn finish(self, clock: Option<i64>) -> Enrichment<'w> {
+        let Self { intel, mapping, counters, located, mut sightings, time } = self;
+        let time = time.map(|(_, seconds)| seconds).or(clock);
+        located.sort_by_key(|&(field, _)| field);
+        sightings.sort_by_key(|&(field, _)| field);
+        let sightings = sightings.into_iter().map(|(_, sighting)| Sighting { time, ..sighting }).collect();
+        let enrichment = Enrichment::new(intel, &mapping.fields, located, sightings, time);
+        counters.judge(&enrichment);
+        enrichment
     }
 }

@@ -1,6 +1,5 @@
 //! Field maps: which path of an event holds what.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -24,9 +23,6 @@ use crate::observable::Kind;
 #[derive(Clone, Debug, Default)]
 pub struct FieldMap {
     fields: Vec<Field>,
-    nodes: Vec<Branch>,
-    /// Where paths begin that may have an object around them.
-    wrapped: Option<Node>,
 }
 
 /// One line of a map.
@@ -84,20 +80,6 @@ impl fmt::Display for Reads {
         })
     }
 }
-
-/// A point in the tree of paths.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Node(u32);
-
-#[derive(Clone, Debug, Default)]
-struct Branch {
-    /// Fields whose path ends here.
-    fields: Vec<u16>,
-    /// Every point below, by the key that leads to it: `id` and `id.orig_h` both, so that nested and dotted spellings cost the same.
-    below: HashMap<Box<str>, Node, foldhash::fast::RandomState>,
-}
-
-const ROOT: Node = Node(0);
 
 macro_rules! builtin {
     ($($(#[$doc:meta])* $name:ident $file:literal;)*) => {
@@ -205,41 +187,7 @@ impl FieldMap {
         if self.fields.iter().any(known) {
             return;
         }
-        if self.nodes.is_empty() {
-            self.nodes.push(Branch::default());
-        }
-        let number = self.fields.len() as u16;
-        if field.wrapped {
-            let root = match self.wrapped {
-                Some(root) => root,
-                None => *self.wrapped.insert(push(&mut self.nodes)),
-            };
-            self.add_path(root, &field.path, number);
-        }
-        self.add_path(ROOT, &field.path, number);
         self.fields.push(field);
-    }
-
-    fn add_path(&mut self, root: Node, path: &str, number: u16) {
-        // The points on the way, each with where in the path it ends.
-        let mut way = vec![(root, 0)];
-        for end in path.match_indices('.').map(|(at, _)| at).chain([path.len()]) {
-            let (last, start) = way.last().copied().unwrap_or((root, 0));
-            let key = path.get(start..end).unwrap_or_default();
-            let node = match self.below(last, key) {
-                Some(node) => node,
-                None => push(&mut self.nodes),
-            };
-            for &(above, start) in &way {
-                if let Some(branch) = self.nodes.get_mut(above.0 as usize) {
-                    branch.below.insert(path.get(start..end).unwrap_or_default().into(), node);
-                }
-            }
-            way.push((node, end + 1));
-        }
-        if let Some(branch) = way.last().and_then(|(node, _)| self.nodes.get_mut(node.0 as usize)) {
-            branch.fields.push(number);
-        }
     }
 
     pub(crate) fn fields(&self) -> &[Field] {
@@ -249,39 +197,6 @@ impl FieldMap {
     pub(crate) fn field(&self, number: u16) -> Option<&Field> {
         self.fields.get(usize::from(number))
     }
-
-    /// Where paths begin.
-    pub(crate) fn root(&self) -> Option<Node> {
-        (!self.nodes.is_empty()).then_some(ROOT)
-    }
-
-    /// Where paths begin in the objects that are members of the top.
-    pub(crate) fn wrapped(&self) -> Option<Node> {
-        self.wrapped
-    }
-
-    /// Where the key leads.
-    #[inline]
-    pub(crate) fn below(&self, node: Node, key: &str) -> Option<Node> {
-        self.nodes.get(node.0 as usize)?.below.get(key).copied()
-    }
-
-    /// The fields whose path ends here.
-    #[inline]
-    pub(crate) fn at(&self, node: Node) -> &[u16] {
-        self.nodes.get(node.0 as usize).map_or(&[], |branch| &branch.fields)
-    }
-
-    /// Whether any path leads on from here.
-    #[inline]
-    pub(crate) fn leads_on(&self, node: Node) -> bool {
-        self.nodes.get(node.0 as usize).is_some_and(|branch| !branch.below.is_empty())
-    }
-}
-
-fn push(nodes: &mut Vec<Branch>) -> Node {
-    nodes.push(Branch::default());
-    Node(nodes.len() as u32 - 1)
 }
 
 #[cfg(test)]
@@ -308,19 +223,5 @@ mod tests {
             let error = FieldMap::parse("m.fields", text).unwrap_err().to_string();
             assert!(error.contains(line) && error.contains(says), "{error}");
         }
-    }
-
-    #[test]
-    fn dotted_keys_lead_where_nested_ones_do() {
-        let map = FieldMap::parse("m", "a.b.c ip\na.b domain\n?.x.y url\n").unwrap();
-        let root = map.root().unwrap();
-        let a = map.below(root, "a").unwrap();
-        let ab = map.below(a, "b").unwrap();
-        assert_eq!(map.below(root, "a.b"), Some(ab));
-        assert_eq!(map.below(ab, "c"), map.below(root, "a.b.c"));
-        assert_eq!(map.below(ab, "c"), map.below(a, "b.c"));
-        assert_eq!(map.at(ab), [1]);
-        assert_eq!(map.below(root, "b"), None);
-        assert_eq!(map.at(map.below(map.wrapped().unwrap(), "x.y").unwrap()), [2]);
     }
 }

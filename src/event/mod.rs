@@ -1,11 +1,17 @@
 //! Events: where in them something stands that can be looked up.
 
 mod fields;
+mod json;
+mod mapping;
+mod merge;
+mod plan;
 mod read;
 mod walk;
 
 pub use fields::{FieldMap, Reads};
 
-pub(crate) use fields::Node;
+pub(crate) use json::{Form, Hit, Object, Scan, Target, decode};
+pub(crate) use mapping::Mapping;
+pub(crate) use merge::merge;
 pub(crate) use read::read;
 pub(crate) use walk::walk;

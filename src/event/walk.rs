@@ -10,13 +10,18 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
-use super::fields::{FieldMap, Node};
+use super::fields::FieldMap;
+use super::plan::{Node, Plan};
 
 /// Calls `see` with each field of the map that the event has, and its text.
-pub(crate) fn walk<E: Serialize + ?Sized>(map: &FieldMap, event: &E, see: &mut dyn FnMut(u16, &str)) {
-    let Some(root) = map.root() else { return };
+pub(crate) fn walk<E: Serialize + ?Sized>(
+    map: &FieldMap,
+    plan: &Plan,
+    event: &E,
+    see: &mut dyn FnMut(u16, &str),
+) {
     let mut scratch = String::new();
-    let at = At { map, here: Some(root), wrapped: None, top: true, depth: 0, see, scratch: &mut scratch };
+    let at = At { map, plan, here: Some(Node::ROOT), wrapped: None, top: true, depth: 0, see, scratch: &mut scratch };
     // Stops early where the value's own serialization fails or is nested beyond reason; what was seen until then counts.
     let _ = event.serialize(at);
 }
@@ -26,6 +31,7 @@ const DEPTH: u32 = 128;
 
 struct At<'a> {
     map: &'a FieldMap,
+    plan: &'a Plan,
     /// The point that the keys so far lead to.
     here: Option<Node>,
     /// The point they lead to from within a wrapper.
@@ -57,7 +63,7 @@ impl ser::Error for Stop {
 impl At<'_> {
     fn text(self, text: &str) -> Result<(), Stop> {
         for node in [self.here, self.wrapped].into_iter().flatten() {
-            for &field in self.map.at(node) {
+            for &field in self.plan.fields(node) {
                 (self.see)(field, text);
             }
         }
@@ -69,7 +75,7 @@ impl At<'_> {
         let _ = write!(self.scratch, "{number}");
         let text = std::mem::take(self.scratch);
         for node in [self.here, self.wrapped].into_iter().flatten() {
-            for &field in self.map.at(node) {
+            for &field in self.plan.fields(node) {
                 if self.map.field(field).is_some_and(|field| field.reads.takes_numbers()) {
                     (self.see)(field, &text);
                 }
@@ -85,11 +91,11 @@ impl At<'_> {
     }
 
     fn member<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Stop> {
-        let map = self.map;
-        let here = self.here.and_then(|node| map.below(node, key));
+        let (map, plan) = (self.map, self.plan);
+        let here = self.here.and_then(|node| plan.below(node, key.as_bytes()));
         let wrapped = match self.wrapped {
-            Some(node) => map.below(node, key),
-            None if self.top => map.wrapped(),
+            Some(node) => plan.below(node, key.as_bytes()),
+            None if self.top => plan.wrapped(),
             None => None,
         };
         if (here.is_none() && wrapped.is_none()) || self.depth > DEPTH {
@@ -97,7 +103,7 @@ impl At<'_> {
         }
         let see = &mut *self.see;
         let scratch = &mut *self.scratch;
-        value.serialize(At { map, here, wrapped, top: false, depth: self.depth + 1, see, scratch })
+        value.serialize(At { map, plan, here, wrapped, top: false, depth: self.depth + 1, see, scratch })
     }
 }
 
@@ -402,7 +408,7 @@ mod tests {
 
     fn seen(map: &FieldMap, event: &Value) -> Vec<(u16, String)> {
         let mut seen = Vec::new();
-        walk(map, event, &mut |field, text| seen.push((field, text.to_owned())));
+        walk(map, &Plan::new(map, &[]), event, &mut |field, text| seen.push((field, text.to_owned())));
         seen.sort();
         seen
     }
@@ -436,7 +442,7 @@ mod tests {
         let map = FieldMap::parse("m", "src ip\nhost host\n").unwrap();
         let flow = Flow { src: Some([192, 0, 2, 1].into()), host: "x.example", port: 1 };
         let mut texts = Vec::new();
-        walk(&map, &flow, &mut |_, text| texts.push(text.to_owned()));
+        walk(&map, &Plan::new(&map, &[]), &flow, &mut |_, text| texts.push(text.to_owned()));
         assert_eq!(texts, ["192.0.2.1", "x.example"]);
     }
 }

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use super::cells::{Cells, CellsBuilder};
 use super::{Asn, Place};
 use crate::ranges::Ranges;
+use crate::special;
 
 /// Where a value begins, in order; it holds until the next one begins. The first begins at 0.
 pub(super) type Runs<T> = Vec<(T, u32)>;
@@ -59,7 +60,7 @@ impl Layer {
     /// Takes special-use addresses out: databases place 192.168.0.0/16 in Australia.
     pub(super) fn without_special_use(self) -> Self {
         let (mut v4, mut v6): (Runs<u32>, Runs<u128>) = (vec![(0, 0)], vec![(0, 0)]);
-        let mut networks: Vec<IpNet> = special_use().collect();
+        let mut networks: Vec<IpNet> = special::networks().collect();
         networks.sort();
         for network in IpNet::aggregate(&networks) {
             match network {
@@ -207,24 +208,10 @@ fn merge_place<'a>(above: Place<'a>, below: Place<'a>) -> Place<'a> {
     }
 }
 
-/// The networks of `data/special-use.txt`.
-fn special_use() -> impl Iterator<Item = IpNet> {
-    SPECIAL_USE.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok())
-}
-
-const SPECIAL_USE: &str = include_str!("../../data/special-use.txt");
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
     use super::*;
-
-    #[test]
-    fn every_special_use_line_is_a_network() {
-        let lines = SPECIAL_USE.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')).count();
-        assert_eq!(special_use().count(), lines);
-        assert!(lines > 20);
-    }
 
     #[test]
     fn a_sweep_joins_at_every_border() {

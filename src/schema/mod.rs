@@ -2,6 +2,7 @@
 
 mod ecs;
 mod native;
+mod splice;
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +11,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::enrichment::Enrichment;
 
-pub(crate) use ecs::EcsLocation;
+pub(crate) use splice::{Rendered, splice};
+
+use ecs::EcsLocation;
 
 /// In whose words the enrichment is written.
 ///
@@ -35,6 +38,23 @@ impl Schema {
         match self {
             Self::Ecs => "ecs",
             Self::Native => "native",
+        }
+    }
+
+    /// The objects at the top of an event that are written into whatever the field map says.
+    pub(crate) const fn objects(self) -> &'static [&'static str] {
+        match self {
+            Self::Ecs => &["threat", "stormtag"],
+            Self::Native => &["stormtag"],
+        }
+    }
+
+    /// What is written into such an object, or into that of an entity.
+    pub(crate) fn written_into(self, object: &str) -> &'static [&'static str] {
+        match object {
+            "stormtag" => &["attributions", "withheld", "locations", "matches"],
+            "threat" => &["enrichments", "group"],
+            _ => &["as", "geo"],
         }
     }
 }

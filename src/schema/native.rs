@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::ecs;
 use crate::enrichment::{Enrichment, Sighting};
+use crate::geo::Geo;
 use crate::intel::Match;
 
 #[derive(Serialize)]
@@ -21,29 +22,36 @@ pub(super) struct Native {
 
 impl Native {
     pub(super) fn new(enrichment: &Enrichment<'_>) -> Self {
-        let locations = enrichment
-            .located()
-            .map(|located| {
-                let anonymity: Vec<&str> = located.anonymity.names().collect();
-                let mut map = serde_json::Map::new();
-                map.insert("field".into(), located.field.into());
-                map.extend(located.asn.map(|asn| ("as".into(), json!(asn))));
-                map.extend(located.location.map(|place| ("geo".into(), json!(place))));
-                if !anonymity.is_empty() {
-                    map.insert("anonymity".into(), anonymity.into());
-                }
-                map.into()
-            })
-            .collect();
-        let matches = |sighting: &'_ Sighting<'_>| -> Vec<Value> {
-            sighting.matches().map(|found| match_of(sighting, &found)).collect()
-        };
+        let locations = enrichment.located.iter().filter_map(|&(field, cell)| {
+            let Value::Object(mut location) = Self::location(enrichment.intel.geo()?, cell) else { return None };
+            location.insert("field".into(), (&*enrichment.fields.field(field)?.path).into());
+            Some(location.into())
+        });
+        Self { locations: locations.collect(), ..Self::without_locations(enrichment) }
+    }
+
+    /// What matched, and whom it speaks of.
+    pub(super) fn without_locations(enrichment: &Enrichment<'_>) -> Self {
+        let matches =
+            |sighting: &Sighting<'_>| sighting.matches().map(|found| match_of(sighting, &found)).collect::<Vec<_>>();
         Self {
-            locations,
+            locations: Vec::new(),
             matches: enrichment.sightings().iter().flat_map(matches).collect(),
             withheld: ecs::withheld(enrichment),
             attributions: enrichment.attributions().iter().map(ecs::attribution).collect(),
         }
+    }
+
+    /// What the databases know of the addresses in a cell.
+    pub(super) fn location(geo: &Geo, cell: u32) -> Value {
+        let mut location = serde_json::Map::new();
+        location.extend(geo.asn_of(cell).map(|asn| ("as".into(), json!(asn))));
+        location.extend(geo.place_of(cell).map(|place| ("geo".into(), json!(place))));
+        let anonymity: Vec<&str> = geo.anonymity_of(cell).names().collect();
+        if !anonymity.is_empty() {
+            location.insert("anonymity".into(), anonymity.into());
+        }
+        location.into()
     }
 }
 

@@ -1,0 +1,543 @@
+//! Reads JSON bytes as an event: one pass, nothing copied, no tree.
+//!
+//! The whole line is checked, so that what a parser would refuse is refused here. What is kept are the spans of mapped fields
+//! and the ends of the objects that output goes into.
+
+use super::plan::{Mark, Node, Plan};
+
+/// The line is not a JSON object, or is nested deeper than [`DEPTH`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Bad;
+
+/// Values nested deeper are refused, as `serde_json` does.
+const DEPTH: u32 = 127;
+
+/// What a scan found. Kept from line to line for its memory.
+#[derive(Debug, Default)]
+pub(crate) struct Scan {
+    /// Mapped fields, in the order of the line.
+    pub(crate) hits: Vec<Hit>,
+    /// The object itself: where its closing brace stands, and whether it has members.
+    pub(crate) top: Object,
+    /// For each target of the plan the object that output goes into.
+    pub(crate) targets: Vec<Target>,
+    /// A key that leads somewhere stands twice in one object: which value counts is for a parser to say.
+    pub(crate) repeated: bool,
+    /// For each point of the plan, the object in which it was seen last.
+    seen: Vec<u32>,
+    objects: u32,
+}
+
+/// A value that a field of the map holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Hit {
+    /// The point of the plan it stands at.
+    pub(crate) node: Node,
+    /// The text between the quotes, or the number.
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) form: Form,
+}
+
+/// How a value is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Form {
+    /// As it is.
+    Plain,
+    /// With escapes.
+    Escaped,
+    Number,
+}
+
+/// An object of the line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Object {
+    /// Where its closing brace stands.
+    pub(crate) close: u32,
+    pub(crate) empty: bool,
+}
+
+/// What stands where output goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Target {
+    pub(crate) object: Option<Object>,
+    /// Members of it are spelled with dots at the top: `"source.ip"`.
+    pub(crate) dotted: bool,
+    /// It is there and no object, or holds what would be written.
+    pub(crate) taken: bool,
+}
+
+impl Scan {
+    /// Reads a line. Trailing white space, such as a carriage return, is allowed.
+    pub(crate) fn read(&mut self, plan: &Plan, line: &[u8]) -> Result<(), Bad> {
+        self.hits.clear();
+        self.repeated = false;
+        self.targets.iter_mut().for_each(|target| *target = Target::default());
+        self.seen.resize(plan.len(), 0);
+        if self.objects > u32::MAX / 2 {
+            self.seen.fill(0);
+            self.objects = 0;
+        }
+        // Offsets are kept in 32 bits; escapes and control characters are checked on the way, the encoding at once.
+        if line.len() >= u32::MAX as usize || std::str::from_utf8(line).is_err() {
+            return Err(Bad);
+        }
+        let mut reader = Reader { line, plan, scan: self };
+        let at = reader.space(0);
+        if reader.byte(at) != b'{' {
+            return Err(Bad);
+        }
+        let point = Point { here: Some(Node::ROOT), wrapped: None, top: true };
+        let (end, object) = reader.object(at, point, DEPTH)?;
+        let end = reader.space(end);
+        self.top = object;
+        if end == line.len() { Ok(()) } else { Err(Bad) }
+    }
+
+    /// Makes room for the targets of a plan.
+    pub(crate) fn resize(&mut self, targets: usize) {
+        self.targets.resize(targets, Target::default());
+    }
+}
+
+/// Where the keys so far lead.
+#[derive(Clone, Copy)]
+struct Point {
+    here: Option<Node>,
+    /// From within a wrapper.
+    wrapped: Option<Node>,
+    top: bool,
+}
+
+struct Reader<'s> {
+    line: &'s [u8],
+    plan: &'s Plan,
+    scan: &'s mut Scan,
+}
+
+impl Reader<'_> {
+    /// The byte at this place; 0, which is nowhere allowed, behind the end.
+    #[inline(always)]
+    fn byte(&self, at: usize) -> u8 {
+        self.line.get(at).copied().unwrap_or(0)
+    }
+
+    #[inline(always)]
+    fn space(&self, mut at: usize) -> usize {
+        while matches!(self.byte(at), b' ' | b'\t' | b'\n' | b'\r') {
+            at += 1;
+        }
+        at
+    }
+
+    /// Reads the object that begins at the brace; gives the place behind it.
+    fn object(&mut self, open: usize, point: Point, depth: u32) -> Result<(usize, Object), Bad> {
+        self.scan.objects += 1;
+        let instance = self.scan.objects;
+        let mut at = self.space(open + 1);
+        if self.byte(at) == b'}' {
+            return Ok((at + 1, Object { close: at as u32, empty: true }));
+        }
+        loop {
+            if self.byte(at) != b'"' {
+                return Err(Bad);
+            }
+            let (key_end, escaped) = self.string(at)?;
+            let key = (at + 1, key_end);
+            at = self.space(key_end + 1);
+            if self.byte(at) != b':' {
+                return Err(Bad);
+            }
+            at = self.space(at + 1);
+            let next = self.step(point, key, escaped);
+            at = match next {
+                Some(next) => self.member(at, point.top, next, key, instance, depth)?,
+                None => self.skip(at, depth)?,
+            };
+            at = self.space(at);
+            match self.byte(at) {
+                b',' => at = self.space(at + 1),
+                b'}' => return Ok((at + 1, Object { close: at as u32, empty: false })),
+                _ => return Err(Bad),
+            }
+        }
+    }
+
+    /// Where a key leads from a point.
+    #[inline]
+    fn step(&self, point: Point, (start, end): (usize, usize), escaped: bool) -> Option<Point> {
+        let key = self.line.get(start..end)?;
+        let decoded;
+        let key = if escaped {
+            decoded = decode(key)?;
+            decoded.as_bytes()
+        } else {
+            key
+        };
+        let here = point.here.and_then(|node| self.plan.below(node, key));
+        let wrapped = match point.wrapped {
+            Some(node) => self.plan.below(node, key),
+            None if point.top => self.plan.wrapped(),
+            None => None,
+        };
+        (here.is_some() || wrapped.is_some()).then_some(Point { here, wrapped, top: false })
+    }
+
+    /// A member whose key leads somewhere.
+    fn member(
+        &mut self,
+        at: usize,
+        top: bool,
+        next: Point,
+        key: (usize, usize),
+        instance: u32,
+        depth: u32,
+    ) -> Result<usize, Bad> {
+        for node in [next.here, next.wrapped].into_iter().flatten() {
+            if let Some(seen) = self.scan.seen.get_mut(node.index()) {
+                // The roots of wrapped paths are met once a member, which repeats nothing.
+                self.scan.repeated |= *seen == instance && Some(node) != self.plan.wrapped();
+                *seen = instance;
+            }
+        }
+        let mark = next.here.and_then(|node| self.plan.mark(node));
+        match mark {
+            Some(Mark::Target(number)) if top && self.byte(at) == b'{' => {
+                let (end, object) = self.object(at, next, self.deeper(depth)?)?;
+                if let Some(target) = self.scan.targets.get_mut(usize::from(number)) {
+                    target.object = Some(object);
+                }
+                return Ok(end);
+            }
+            Some(Mark::Target(number) | Mark::Taken(number)) => {
+                if let Some(target) = self.scan.targets.get_mut(usize::from(number)) {
+                    target.taken = true;
+                }
+            }
+            None => {}
+        }
+        if top && next.here.is_some() {
+            self.note_dotted(key);
+        }
+        self.value(at, next, depth)
+    }
+
+    /// A key at the top that has dots may spell a member of a target.
+    #[inline]
+    fn note_dotted(&mut self, (start, end): (usize, usize)) {
+        let key = self.line.get(start..end).unwrap_or_default();
+        let Some(dot) = memchr::memchr(b'.', key) else { return };
+        let first = key.get(..dot).unwrap_or_default();
+        if let Some(Mark::Target(number)) = self.plan.below(Node::ROOT, first).and_then(|node| self.plan.mark(node))
+            && let Some(target) = self.scan.targets.get_mut(usize::from(number))
+        {
+            target.dotted = true;
+        }
+    }
+
+    fn deeper(&self, depth: u32) -> Result<u32, Bad> {
+        depth.checked_sub(1).ok_or(Bad)
+    }
+
+    /// Reads a value at a point.
+    fn value(&mut self, at: usize, point: Point, depth: u32) -> Result<usize, Bad> {
+        match self.byte(at) {
+            b'"' => {
+                let (end, escaped) = self.string(at)?;
+                let form = if escaped { Form::Escaped } else { Form::Plain };
+                self.hit(point, at + 1, end, form);
+                Ok(end + 1)
+            }
+            b'{' => Ok(self.object(at, Point { top: false, ..point }, self.deeper(depth)?)?.0),
+            b'[' => {
+                let depth = self.deeper(depth)?;
+                let mut at = self.space(at + 1);
+                if self.byte(at) == b']' {
+                    return Ok(at + 1);
+                }
+                loop {
+                    at = self.value(at, point, depth)?;
+                    at = self.space(at);
+                    match self.byte(at) {
+                        b',' => at = self.space(at + 1),
+                        b']' => return Ok(at + 1),
+                        _ => return Err(Bad),
+                    }
+                }
+            }
+            b'-' | b'0'..=b'9' => {
+                let end = self.number(at)?;
+                self.hit(point, at, end, Form::Number);
+                Ok(end)
+            }
+            _ => self.literal(at),
+        }
+    }
+
+    #[inline]
+    fn hit(&mut self, point: Point, start: usize, end: usize, form: Form) {
+        for node in [point.here, point.wrapped].into_iter().flatten() {
+            if !self.plan.fields(node).is_empty() {
+                self.scan.hits.push(Hit { node, start: start as u32, end: end as u32, form });
+            }
+        }
+    }
+
+    /// Reads a value that no path leads to.
+    fn skip(&mut self, at: usize, depth: u32) -> Result<usize, Bad> {
+        match self.byte(at) {
+            b'"' => Ok(self.string(at)?.0 + 1),
+            b'-' | b'0'..=b'9' => self.number(at),
+            b'{' => {
+                let depth = self.deeper(depth)?;
+                let mut at = self.space(at + 1);
+                if self.byte(at) == b'}' {
+                    return Ok(at + 1);
+                }
+                loop {
+                    if self.byte(at) != b'"' {
+                        return Err(Bad);
+                    }
+                    at = self.space(self.string(at)?.0 + 1);
+                    if self.byte(at) != b':' {
+                        return Err(Bad);
+                    }
+                    at = self.space(at + 1);
+                    at = self.skip(at, depth)?;
+                    at = self.space(at);
+                    match self.byte(at) {
+                        b',' => at = self.space(at + 1),
+                        b'}' => return Ok(at + 1),
+                        _ => return Err(Bad),
+                    }
+                }
+            }
+            b'[' => {
+                let depth = self.deeper(depth)?;
+                let mut at = self.space(at + 1);
+                if self.byte(at) == b']' {
+                    return Ok(at + 1);
+                }
+                loop {
+                    at = self.skip(at, depth)?;
+                    at = self.space(at);
+                    match self.byte(at) {
+                        b',' => at = self.space(at + 1),
+                        b']' => return Ok(at + 1),
+                        _ => return Err(Bad),
+                    }
+                }
+            }
+            _ => self.literal(at),
+        }
+    }
+
+    fn literal(&self, at: usize) -> Result<usize, Bad> {
+        let rest = self.line.get(at..).unwrap_or_default();
+        [&b"true"[..], b"false", b"null"]
+            .iter()
+            .find(|literal| rest.starts_with(literal))
+            .map(|literal| at + literal.len())
+            .ok_or(Bad)
+    }
+
+    /// Reads the string that begins at the quote; gives the place of the closing one, and whether there are escapes.
+    #[inline]
+    fn string(&self, open: usize) -> Result<(usize, bool), Bad> {
+        let mut at = open + 1;
+        let mut escaped = false;
+        loop {
+            at = self.special(at)?;
+            match self.byte(at) {
+                b'"' => return Ok((at, escaped)),
+                b'\\' => {
+                    escaped = true;
+                    at = self.escape(at)?;
+                }
+                _ => return Err(Bad),
+            }
+        }
+    }
+
+    /// The next quote, backslash or control character.
+    #[inline]
+    fn special(&self, mut at: usize) -> Result<usize, Bad> {
+        use crate::swar::{HIGH, equal, splat};
+        while let Some(window) = self.line.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+            let window = u64::from_le_bytes(*window);
+            // Below 0x20: the subtraction borrows only from what is found already, and the lowest find is what counts.
+            let control = window.wrapping_sub(splat(0x20)) & !window & HIGH;
+            let found = equal(window, b'"') | equal(window, b'\\') | control;
+            if found != 0 {
+                return Ok(at + (found.trailing_zeros() / 8) as usize);
+            }
+            at += 8;
+        }
+        let rest = self.line.get(at..).unwrap_or_default();
+        rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20).map(|more| at + more).ok_or(Bad)
+    }
+
+    /// Reads the escape at the backslash; gives the place behind it.
+    #[cold]
+    fn escape(&self, at: usize) -> Result<usize, Bad> {
+        match self.byte(at + 1) {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 2),
+            b'u' => match self.hex(at + 2)? {
+                // A surrogate comes as a pair, high before low (RFC 8259, section 7).
+                0xd800..=0xdbff => {
+                    let low = self.byte(at + 6) == b'\\' && self.byte(at + 7) == b'u';
+                    if low && (0xdc00..=0xdfff).contains(&self.hex(at + 8)?) { Ok(at + 12) } else { Err(Bad) }
+                }
+                0xdc00..=0xdfff => Err(Bad),
+                _ => Ok(at + 6),
+            },
+            _ => Err(Bad),
+        }
+    }
+
+    fn hex(&self, at: usize) -> Result<u32, Bad> {
+        let digits = self.line.get(at..at + 4).ok_or(Bad)?;
+        digits.iter().try_fold(0, |value, &digit| Some(value << 4 | char::from(digit).to_digit(16)?)).ok_or(Bad)
+    }
+
+    /// Reads a number (RFC 8259, section 6); one beyond the range of a double is refused, as parsers do.
+    #[inline]
+    fn number(&self, start: usize) -> Result<usize, Bad> {
+        let mut at = start + usize::from(self.byte(start) == b'-');
+        let digits = |mut at: usize| {
+            let first = at;
+            while self.byte(at).is_ascii_digit() {
+                at += 1;
+            }
+            if at > first { Ok(at) } else { Err(Bad) }
+        };
+        at = if self.byte(at) == b'0' { at + 1 } else { digits(at)? };
+        let mut wide = at - start > 300;
+        if self.byte(at) == b'.' {
+            at = digits(at + 1)?;
+        }
+        if matches!(self.byte(at), b'e' | b'E') {
+            at += 1;
+            at = digits(at + usize::from(matches!(self.byte(at), b'+' | b'-')))?;
+            wide = true;
+        }
+        if wide {
+            let text = self.line.get(start..at).and_then(|digits| std::str::from_utf8(digits).ok()).ok_or(Bad)?;
+            if !text.parse::<f64>().is_ok_and(f64::is_finite) {
+                return Err(Bad);
+            }
+        }
+        Ok(at)
+    }
+}
+
+/// The text of a string whose escapes have been checked.
+pub(crate) fn decode(inside: &[u8]) -> Option<String> {
+    let mut quoted = Vec::with_capacity(inside.len() + 2);
+    quoted.push(b'"');
+    quoted.extend_from_slice(inside);
+    quoted.push(b'"');
+    serde_json::from_slice(&quoted).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::event::{FieldMap, walk};
+
+    fn plan() -> (FieldMap, Plan) {
+        let map = FieldMap::parse("m", "a ip\nb.c ip\n?.x.y domain\nt time\nsource.ip ip source\n").unwrap();
+        let plan = Plan::new(&map, &[("source", &["as", "geo"])]);
+        (map, plan)
+    }
+
+    /// What a parser sees of the line, if it takes it.
+    fn parsed(map: &FieldMap, plan: &Plan, line: &[u8]) -> Option<Vec<(u16, String)>> {
+        let value: serde_json::Value = serde_json::from_slice(line).ok().filter(serde_json::Value::is_object)?;
+        let mut seen = Vec::new();
+        walk(map, plan, &value, &mut |field, text| seen.push((field, text.to_owned())));
+        seen.retain(|(field, _)| *field != 3);
+        seen.sort();
+        Some(seen)
+    }
+
+    fn scanned(plan: &Plan, line: &[u8]) -> Option<(Vec<(u16, String)>, bool)> {
+        let mut scan = Scan::default();
+        scan.resize(1);
+        scan.read(plan, line).ok()?;
+        let mut seen = Vec::new();
+        for hit in &scan.hits {
+            let text = &line[hit.start as usize..hit.end as usize];
+            let text = match hit.form {
+                Form::Escaped => decode(text).unwrap(),
+                Form::Plain => String::from_utf8(text.to_vec()).unwrap(),
+                Form::Number => continue,
+            };
+            seen.extend(plan.fields(hit.node).iter().map(|&field| (field, text.clone())));
+        }
+        seen.retain(|(field, _)| *field != 3);
+        seen.sort();
+        Some((seen, scan.repeated))
+    }
+
+    #[test]
+    fn targets_are_found() {
+        let (_, plan) = plan();
+        let mut scan = Scan::default();
+        scan.resize(1);
+        let line = br#" {"source": {"ip":"x"} , "z":1}"#;
+        scan.read(&plan, line).unwrap();
+        assert_eq!(scan.targets[0].object, Some(Object { close: 21, empty: false }));
+        assert_eq!(scan.top, Object { close: 30, empty: false });
+        scan.read(&plan, br#"{"source.ip":"x"}"#).unwrap();
+        assert_eq!(scan.targets[0], Target { object: None, dotted: true, taken: false });
+        scan.read(&plan, br#"{"source":{"geo":1}}"#).unwrap();
+        assert!(scan.targets[0].taken);
+        scan.read(&plan, br#"{"source":"x"}"#).unwrap();
+        assert!(scan.targets[0].taken);
+    }
+
+    /// JSON by a coin: mostly well-formed, of keys that lead somewhere, sometimes with a byte struck out or replaced.
+    fn lines() -> impl Strategy<Value = Vec<u8>> {
+        let text = prop::sample::select(vec!["", "a", "1.2.3.4", "x\\u0041\\n", "\\ud83d\\ude00", "\\ud83d", "ü", "\\x", "12345678901\\\""]);
+        let leaf = prop_oneof![
+            text.prop_map(|text| format!("\"{text}\"")),
+            prop::sample::select(vec!["1", "-0.5e3", "1e999", "01", "true", "null", "nul", "-", "1."]).prop_map(String::from),
+        ];
+        let keys = prop::sample::select(vec!["a", "b", "b.c", "c", "x", "y", "x.y", "t", "source", "ip", "source.ip", "as", "\\u0061", "z"]);
+        let value = leaf.prop_recursive(4, 40, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(", "))),
+                prop::collection::vec((keys.clone(), inner), 0..6).prop_map(|members| {
+                    let members: Vec<_> = members.iter().map(|(key, value)| format!("\"{key}\" :{value}")).collect();
+                    format!("{{{}}}", members.join(","))
+                }),
+            ]
+        });
+        (value, any::<prop::sample::Index>(), prop::option::weighted(0.3, any::<u8>()), any::<bool>()).prop_map(
+            |(line, at, byte, strike)| {
+                let mut line = line.into_bytes();
+                if let Some(byte) = byte {
+                    let at = at.index(line.len());
+                    if strike { drop(line.remove(at)) } else { line[at] = byte }
+                }
+                line
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn a_scan_sees_what_a_parser_sees(line in lines()) {
+            let (map, plan) = plan();
+            let (parsed, scanned) = (parsed(&map, &plan, &line), scanned(&plan, &line));
+            prop_assert_eq!(parsed.is_some(), scanned.is_some(), "{}", String::from_utf8_lossy(&line));
+            if let (Some(parsed), Some((scanned, false))) = (parsed, scanned) {
+                prop_assert_eq!(parsed, scanned, "{}", String::from_utf8_lossy(&line));
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! A field map and a schema, compiled for a worker.
+
+use super::fields::FieldMap;
+use super::plan::Plan;
+use crate::schema::Schema;
+
+/// Where values stand in events, and where output goes.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    pub(crate) fields: FieldMap,
+    pub(crate) schema: Schema,
+    pub(crate) plan: Plan,
+    /// The objects at the top of an event that output goes into.
+    pub(crate) targets: Vec<Box<str>>,
+    /// For each field the target that describes its address.
+    described_in: Vec<Option<u8>>,
+}
+
+impl Mapping {
+    pub(crate) fn new(fields: FieldMap, schema: Schema) -> Self {
+        let mut targets: Vec<Box<str>> = schema.objects().iter().map(|&name| name.into()).collect();
+        let mut described_in = Vec::with_capacity(fields.fields().len());
+        for field in fields.fields() {
+            let place = field.place.as_deref().filter(|_| schema == Schema::Ecs);
+            described_in.push(place.and_then(|place| {
+                let at = targets.iter().position(|target| **target == *place).unwrap_or_else(|| {
+                    targets.push(place.into());
+                    targets.len() - 1
+                });
+                u8::try_from(at).ok()
+            }));
+        }
+        let names: Vec<(&str, &[&str])> = targets.iter().map(|target| (&**target, schema.written_into(target))).collect();
+        let plan = Plan::new(&fields, &names);
+        Self { fields, schema, plan, targets, described_in }
+    }
+
+    /// The target that describes the address of a field.
+    pub(crate) fn described_in(&self, field: u16) -> Option<u8> {
+        self.described_in.get(usize::from(field)).copied().flatten()
+    }
+}

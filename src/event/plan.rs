@@ -1,0 +1,259 @@
+//! Plans: the paths of a field map and of a schema as one tree, made for being walked by key.
+
+use super::fields::FieldMap;
+
+/// The tree of paths. From each point every point below is one look-up away, by the key that leads there: `id` and `id.orig_h`
+/// both, so that nested and dotted spellings cost the same.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    branches: Vec<Branch>,
+    /// Where paths begin that may have an object around them.
+    wrapped: Option<Node>,
+}
+
+/// A point in the tree.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Node(u32);
+
+impl Node {
+    pub(crate) const ROOT: Node = Node(0);
+
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+#[derive(Debug, Default)]
+struct Branch {
+    /// Fields whose path ends here.
+    fields: Vec<u16>,
+    mark: Option<Mark>,
+    below: Keys,
+}
+
+/// What a point means to what is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mark {
+    /// The object at the top that the output of this number goes into.
+    Target(u8),
+    /// Something that the output of this number would write is there already.
+    Taken(u8),
+}
+
+impl Plan {
+    /// `targets` are objects at the top that are written into, each with the names of what is written.
+    pub(crate) fn new(map: &FieldMap, targets: &[(&str, &[&str])]) -> Self {
+        let mut plan = Self { branches: vec![Branch::default()], wrapped: None };
+        for (field, number) in map.fields().iter().zip(0..) {
+            if field.wrapped {
+                let root = match plan.wrapped {
+                    Some(root) => root,
+                    None => {
+                        let root = plan.push();
+                        *plan.wrapped.insert(root)
+                    }
+                };
+                let node = plan.path(root, &field.path);
+                plan.branch(node, |branch| branch.fields.push(number));
+            }
+            let node = plan.path(Node::ROOT, &field.path);
+            plan.branch(node, |branch| branch.fields.push(number));
+        }
+        for (&(target, names), number) in targets.iter().zip(0..) {
+            let node = plan.path(Node::ROOT, target);
+            plan.branch(node, |branch| branch.mark = Some(Mark::Target(number)));
+            for name in names {
+                let node = plan.path(Node::ROOT, &format!("{target}.{name}"));
+                plan.branch(node, |branch| branch.mark = Some(Mark::Taken(number)));
+            }
+        }
+        plan
+    }
+
+    fn push(&mut self) -> Node {
+        self.branches.push(Branch::default());
+        Node(self.branches.len() as u32 - 1)
+    }
+
+    fn branch(&mut self, node: Node, change: impl FnOnce(&mut Branch)) {
+        if let Some(branch) = self.branches.get_mut(node.index()) {
+            change(branch);
+        }
+    }
+
+    /// The point at the end of a path, with all points on the way.
+    fn path(&mut self, root: Node, path: &str) -> Node {
+        // The points on the way, each with where in the path its key is behind.
+        let mut way = vec![(root, 0)];
+        let mut last = root;
+        for end in path.match_indices('.').map(|(at, _)| at).chain([path.len()]) {
+            let start = way.last().map_or(0, |&(_, start)| start);
+            let key = path.get(start..end).unwrap_or_default();
+            let node = match self.below(last, key.as_bytes()) {
+                Some(node) => node,
+                None => self.push(),
+            };
+            for &(above, start) in &way {
+                let key = path.get(start..end).unwrap_or_default();
+                self.branch(above, |branch| branch.below.insert(key, node));
+            }
+            way.push((node, end + 1));
+            last = node;
+        }
+        last
+    }
+
+    /// Where paths begin in the objects that are members of the top.
+    #[inline]
+    pub(crate) fn wrapped(&self) -> Option<Node> {
+        self.wrapped
+    }
+
+    /// Where the key leads.
+    #[inline]
+    pub(crate) fn below(&self, node: Node, key: &[u8]) -> Option<Node> {
+        self.branches.get(node.index())?.below.get(key)
+    }
+
+    /// The fields whose path ends here.
+    #[inline]
+    pub(crate) fn fields(&self, node: Node) -> &[u16] {
+        self.branches.get(node.index()).map_or(&[], |branch| &branch.fields)
+    }
+
+    #[inline]
+    pub(crate) fn mark(&self, node: Node) -> Option<Mark> {
+        self.branches.get(node.index())?.mark
+    }
+
+    /// How many points there are.
+    pub(crate) fn len(&self) -> usize {
+        self.branches.len()
+    }
+}
+
+/// A small map from keys to points. Nearly every key of an event is in none, and is told apart by its length and its ends.
+#[derive(Debug, Default)]
+struct Keys {
+    /// A power of two; at most half are used.
+    slots: Vec<Option<Entry>>,
+    count: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    ends: Ends,
+    key: Box<[u8]>,
+    node: Node,
+}
+
+/// The first and the last eight bytes of a key, and its length: all of it up to sixteen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Ends {
+    first: u64,
+    last: u64,
+    length: u32,
+}
+
+impl Ends {
+    #[inline]
+    fn of(key: &[u8]) -> Self {
+        let length = key.len() as u32;
+        match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
+            (Some(first), Some(last)) => {
+                Self { first: u64::from_le_bytes(*first), last: u64::from_le_bytes(*last), length }
+            }
+            _ => {
+                let mut window = [0; 8];
+                for (to, from) in window.iter_mut().zip(key) {
+                    *to = *from;
+                }
+                Self { first: u64::from_le_bytes(window), last: 0, length }
+            }
+        }
+    }
+
+    #[inline]
+    fn hash(self) -> u64 {
+        let mixed = (self.first ^ self.last.rotate_left(23) ^ u64::from(self.length)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        mixed ^ (mixed >> 32)
+    }
+}
+
+impl Keys {
+    fn insert(&mut self, key: &str, node: Node) {
+        if self.get(key.as_bytes()).is_some() {
+            return;
+        }
+        self.count += 1;
+        if self.count * 2 > self.slots.len() {
+            let entries: Vec<Entry> = self.slots.drain(..).flatten().collect();
+            self.slots = vec![None; (self.count * 4).next_power_of_two()];
+            entries.into_iter().for_each(|entry| self.place(entry));
+        }
+        self.place(Entry { ends: Ends::of(key.as_bytes()), key: key.as_bytes().into(), node });
+    }
+
+    fn place(&mut self, entry: Entry) {
+        let mask = self.slots.len() - 1;
+        let mut at = entry.ends.hash() as usize & mask;
+        // Ends: at most half the slots are used.
+        while self.slots.get(at).is_some_and(Option::is_some) {
+            at = (at + 1) & mask;
+        }
+        if let Some(slot) = self.slots.get_mut(at) {
+            *slot = Some(entry);
+        }
+    }
+
+    #[inline]
+    fn get(&self, key: &[u8]) -> Option<Node> {
+        let mask = self.slots.len().wrapping_sub(1);
+        let ends = Ends::of(key);
+        let mut at = ends.hash() as usize & mask;
+        while let Some(entry) = self.slots.get(at)? {
+            if entry.ends == ends && (key.len() <= 16 || *entry.key == *key) {
+                return Some(entry.node);
+            }
+            at = (at + 1) & mask;
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dotted_keys_lead_where_nested_ones_do() {
+        let map = FieldMap::parse("m", "a.b.c ip\na.b domain\n?.x.y url\n").unwrap();
+        let plan = Plan::new(&map, &[("a", &["z"])]);
+        let below = |node, key: &str| plan.below(node, key.as_bytes());
+        let a = below(Node::ROOT, "a").unwrap();
+        let ab = below(a, "b").unwrap();
+        assert_eq!(below(Node::ROOT, "a.b"), Some(ab));
+        assert_eq!(below(ab, "c"), below(Node::ROOT, "a.b.c"));
+        assert_eq!(below(ab, "c"), below(a, "b.c"));
+        assert_eq!(plan.fields(ab), [1]);
+        assert_eq!(below(Node::ROOT, "b"), None);
+        assert_eq!(plan.fields(below(plan.wrapped().unwrap(), "x.y").unwrap()), [2]);
+        assert_eq!(plan.mark(a), Some(Mark::Target(0)));
+        assert_eq!(plan.mark(below(Node::ROOT, "a.z").unwrap()), Some(Mark::Taken(0)));
+    }
+
+    #[test]
+    fn keys_are_told_apart() {
+        let keys = ["", "a", "ab", "source.ip", "source.ipx", "01234567", "0123456789abcdef", "01234567-XX-89abcdef", "01234567-YY-89abcdef"];
+        let mut map = Keys::default();
+        for (key, number) in keys.iter().zip(0..) {
+            assert_eq!(map.get(key.as_bytes()), None, "{key}");
+            map.insert(key, Node(number));
+        }
+        for (key, number) in keys.iter().zip(0..) {
+            assert_eq!(map.get(key.as_bytes()), Some(Node(number)), "{key}");
+        }
+        assert_eq!(map.get(b"01234567-ZZ-89abcdef"), None);
+        assert_eq!(Keys::default().get(b""), None);
+    }
+}
