@@ -1,11 +1,14 @@
 //! IP addresses: a dotted quad without branches on its digits, all else by the standard library.
 
 use super::NotObservable;
-use crate::swar::{HIGH, equal, within};
+use crate::swar::{HIGH, equal, splat, within};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The longest text read as an address, in bytes: the longest IPv6 address, brackets, port, and room for a zone's name.
 const LONGEST: usize = 128;
+
+/// The bit that each digit has and a dot lacks.
+const DIGIT: u64 = splat(0x10);
 
 /// The address that the text says.
 ///
@@ -28,59 +31,76 @@ pub(crate) fn address(text: &str) -> Result<IpAddr, NotObservable> {
 /// The IPv4 address that the bytes are in dotted decimal, exactly as `Ipv4Addr::from_str` has it, as a number whose highest
 /// byte is the first octet.
 ///
-/// Nothing here branches on where the dots are: in traffic the lengths of octets cannot be predicted.
+/// The first two octets and their dots always lie in the first eight bytes, the last two in the last eight. Nothing here
+/// branches on where the dots are: in traffic the lengths of octets cannot be predicted.
 #[inline]
 pub(crate) fn v4_fast(text: &[u8]) -> Option<u32> {
     let length = text.len();
-    // Two loads that overlap cover the text; where they do, they agree, so they can be laid over each other.
-    let (word, sound) = match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
-        (Some(first), Some(last)) if length <= 15 => {
-            let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
-            (u128::from(first) | u128::from(last) << (8 * (length - 8)), quad_bytes(first) & quad_bytes(last))
-        }
+    let (left, right) = match (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        (Some(first), Some(last)) if length <= 15 => (u64::from_le_bytes(*first), u64::from_be_bytes(*last)),
         (None, None) if length == 7 => {
+            // Two loads that overlap in a byte, and a digit where the eighth byte would be.
             let (first, last) = (text.first_chunk::<4>()?, text.last_chunk::<4>()?);
-            let (first, last) = (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)));
-            (u128::from(first | last << 24), quad_bytes(first | last << 32))
+            let seven = u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 24;
+            (seven | u64::from(b'0') << 56, (seven << 8 | u64::from(b'0')).swap_bytes())
         }
         _ => return None,
     };
-    if sound != HIGH {
+    if quad_bytes(left) & quad_bytes(right) != HIGH {
         return None;
     }
 
-    // Among digits, dots and the zeros after the end, only a dot has bit 5 and lacks bit 4.
-    let dots = !word & (word >> 1) & (u128::MAX / 0xff * 0x10);
-    let after_first = dots & dots.wrapping_sub(1);
-    let after_second = after_first & after_first.wrapping_sub(1);
-    if after_second == 0 || after_second & (after_second - 1) != 0 {
+    // On the left the first byte of the text is lowest, on the right the last one. Among digits and dots only dots lack
+    // bit 4. The bit on top stands for a dot that is missing: it is too far away to pass below.
+    let left_dots = (!left & DIGIT) | 1 << 63;
+    let left_rest = (left_dots & (left_dots - 1)) | 1 << 63;
+    let right_dots = (!right & DIGIT) | 1 << 63;
+    let right_rest = (right_dots & (right_dots - 1)) | 1 << 63;
+    let (first, second) = (left_dots.trailing_zeros(), left_rest.trailing_zeros());
+    let (fourth, third) = (right_dots.trailing_zeros(), right_rest.trailing_zeros());
+    // Each octet has one to three digits, and both sides mean the same dot by the one in the middle.
+    let apart = |from: u32, to: u32| to.wrapping_sub(from).wrapping_sub(16) <= 16;
+    if !(apart(0, first + 4) & apart(first, second) & apart(0, fourth + 4) & apart(fourth, third))
+        || (second + third) as usize != 8 * length
+    {
         return None;
     }
-    let ends = [
-        dots.trailing_zeros() / 8,
-        after_first.trailing_zeros() / 8,
-        after_second.trailing_zeros() / 8,
-        // At most 15, checked above.
-        length as u32,
-    ];
 
-    let mut start = 0;
-    let mut address = 0;
-    let mut sound = true;
-    for end in ends {
-        let digits = end.wrapping_sub(start);
-        sound &= digits.wrapping_sub(1) < 3;
-        // One digit a byte, the last one lowest: digits compare as the number does.
-        let octet = ((word >> (8 * (start & 15))) as u32).swap_bytes() >> (32 - 8 * digits.clamp(1, 3)) & 0x000f_0f0f;
-        let least = (1 << (8 * (digits.clamp(1, 3) - 1))) & !1;
-        sound &= octet >= least && octet <= 0x0002_0505;
-        address = address << 8 | ((octet >> 16) * 100 + (octet >> 8 & 0xff) * 10 + (octet & 0xff));
-        start = end + 1;
+    // How many bits the digits of each octet take.
+    let (first_bits, second_bits) = (first - 4, second - first - 8);
+    let (third_bits, fourth_bits) = (third - fourth - 8, fourth - 4);
+    let upper = two_octets(
+        ((left << (64 - first_bits)).swap_bytes(), first_bits),
+        ((left >> (first + 4) << (64 - second_bits)).swap_bytes(), second_bits),
+    )?;
+    let lower = two_octets(
+        (right >> (fourth + 4) & ((1 << third_bits) - 1), third_bits),
+        (right & ((1 << fourth_bits) - 1), fourth_bits),
+    )?;
+    Some(upper << 16 | lower)
+}
+
+/// The values of two octets, each given as its digits, the last one in the lowest byte, and how many bits they take.
+#[inline]
+fn two_octets((high, high_bits): (u64, u32), (low, low_bits): (u64, u32)) -> Option<u32> {
+    const LANES: u64 = 1 << 32 | 1;
+    const TOP: u64 = 0x8000_0000 * LANES;
+    // With one digit a byte, words compare as the numbers do.
+    let digits = (high & 0x000f_0f0f) << 32 | (low & 0x000f_0f0f);
+    let over_255 = digits + (0x8000_0000 - 0x0002_0506) * LANES;
+    // The least word without a leading zero: for one digit 0, for two 0x0100, for three 0x01_0000.
+    let least = ((1 << high_bits >> 8) & !1) << 32 | ((1 << low_bits >> 8) & !1);
+    let reached = (digits | TOP) - least;
+    if reached & !over_255 & TOP != TOP {
+        return None;
     }
-    sound.then_some(address)
+    let digit = |place: u32| digits >> (8 * place) & (0x0f * LANES);
+    let values = digit(0) + 10 * digit(1) + 100 * digit(2);
+    Some((values >> 32 << 8 | values & 0xff) as u32)
 }
 
 /// Which bytes can stand in a dotted quad.
+#[inline]
 fn quad_bytes(word: u64) -> u64 {
     within(word, b'.', b'9') & !equal(word, b'/')
 }

@@ -121,9 +121,40 @@ fn to_normal(text: &str) -> Result<Cow<'_, str>, NotObservable> {
     if is_normal(lower.as_bytes()) { Ok(lower) } else { Err(NotObservable::NotAName) }
 }
 
+/// Whether a label has more characters than a label can have bytes, before any decoding: percent-encoded bytes of one
+/// character count once, a port belongs to no label.
+///
+/// Punycode takes time with the square of a label, so this is asked first. Letters that fall together, in a label that long,
+/// are given up.
+pub(super) fn has_long_label(text: &str) -> bool {
+    let mut length = 0;
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let mut width = c.len_utf8();
+        match (c, rest.as_bytes()) {
+            ('.' | ':' | '\u{3002}' | '\u{ff0e}' | '\u{ff61}', _) => length = 0,
+            ('%', [_, b'2', b'e' | b'E', ..]) => (length, width) = (0, 3),
+            // Bytes of a character after its first.
+            ('%', [_, b'8' | b'9' | b'a'..=b'b' | b'A'..=b'B', low, ..]) if low.is_ascii_hexdigit() => width = 3,
+            ('%', [_, high, low, ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                (length, width) = (length + 1, 3);
+            }
+            _ => length += 1,
+        }
+        if length > LONGEST_LABEL {
+            return true;
+        }
+        rest = rest.get(width..).unwrap_or_default();
+    }
+    false
+}
+
 fn outside_ascii(text: &str) -> Result<String, NotObservable> {
     if text.len() > LONGEST_OUTSIDE_ASCII {
         return Err(NotObservable::TooLong);
+    }
+    if has_long_label(text) {
+        return Err(NotObservable::NotAName);
     }
     let Ok(ascii) = idna::domain_to_ascii_cow(text.as_bytes(), idna::AsciiDenyList::URL) else {
         return Err(NotObservable::NotAName);
@@ -152,6 +183,10 @@ mod tests {
         let limit = if text.is_ascii() { LONGEST + usize::from(text.ends_with('.')) } else { LONGEST_OUTSIDE_ASCII };
         if text.len() > limit {
             return Err(NotObservable::TooLong);
+        }
+        let dots = ['.', ':', '\u{3002}', '\u{ff0e}', '\u{ff61}'];
+        if text.split(dots).any(|label| label.chars().count() > LONGEST_LABEL) {
+            return Err(NotObservable::NotAName);
         }
         let mut name = match idna::domain_to_ascii_cow(text.as_bytes(), idna::AsciiDenyList::URL) {
             Ok(name) => name.into_owned(),
@@ -249,6 +284,20 @@ mod tests {
         assert_eq!(name(&format!("{whole}a")), Err(NotObservable::TooLong));
         assert_eq!(name(&"ü".repeat(400)), Err(NotObservable::TooLong));
         assert_eq!(name(&"ü".repeat(63)), Err(NotObservable::NotAName));
+    }
+
+    #[test]
+    fn long_labels_are_known_before_decoding() {
+        for character in ["a", "ü", "%C3%BC", "%e4%be%8b", "%"] {
+            for (times, expected) in [(63, false), (64, true)] {
+                let label = character.repeat(times);
+                for text in [label.clone(), format!("a.{label}.a"), format!("a%2E{label}:80"), format!("例。{label}。")]
+                {
+                    assert_eq!(has_long_label(&text), expected, "{text}");
+                }
+            }
+        }
+        assert!(!has_long_label(""));
     }
 
     #[test]

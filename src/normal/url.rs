@@ -174,6 +174,10 @@ fn to_normal(text: &str) -> Result<Cow<'_, str>, NotObservable> {
     if text.trim_ascii().is_empty() {
         return Err(NotObservable::Empty);
     }
+    // The url crate decodes the host before it knows how long it is, and that takes time with the square of a label.
+    if name::has_long_label(written_host(text)) {
+        return Err(NotObservable::NotAUrl);
+    }
     let (parsed, host) = match Url::parse(text) {
         Ok(parsed) => {
             let host = parsed.host_str().and_then(normal_host);
@@ -201,6 +205,14 @@ fn to_normal(text: &str) -> Result<Cow<'_, str>, NotObservable> {
         return Err(NotObservable::TooLong);
     }
     Ok(if normal == text { Cow::Borrowed(text) } else { Cow::Owned(normal) })
+}
+
+/// Where the host of the text is, with the port, if it has one at all: between the slashes after the scheme and the next.
+fn written_host(text: &str) -> &str {
+    let after = text.split_once(':').map_or("", |(_, after)| after);
+    let after = after.trim_start_matches(['/', '\\', '\t', '\n', '\r']);
+    let authority = after.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
 
 /// The host as names and addresses have it, in brackets where it has colons.
@@ -335,6 +347,20 @@ mod tests {
         assert!(url(&format!("{base}{}", "a".repeat(LONGEST - base.len()))).is_ok());
         assert_eq!(url(&format!("{base}{}", "a".repeat(LONGEST + 1 - base.len()))), Err(NotObservable::TooLong));
         assert_eq!(url(&format!("{base}{}", "\"".repeat(LONGEST / 2))), Err(NotObservable::TooLong));
+    }
+
+    #[test]
+    fn hosts_that_take_long_to_decode_are_refused_before() {
+        let label: String = ('\u{4e00}'..).take(900).collect();
+        for text in [
+            format!("http://{label}/"),
+            format!("http:\\\\a@b.{label}:80"),
+            format!("http://xn--{}/", "a1".repeat(900)),
+        ] {
+            assert!(name::has_long_label(written_host(&text)), "{text}");
+            assert_eq!(url(&text), Err(NotObservable::NotAUrl));
+        }
+        assert_eq!(written_host("HTTP:\\\\a@b:80\\c@d"), "b:80");
     }
 
     #[test]
