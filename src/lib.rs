@@ -6,9 +6,10 @@ mod normal;
 mod observable;
 mod pattern;
 mod record;
+mod time;
 
 pub use error::Error;
-pub use feed::{Defaults, Feed, Reason, Rejected, Rejections};
+pub use feed::{Columns, Defaults, Feed, Format, Reason, Rejected, Rejections, UnknownFormat};
 pub use normal::NotObservable;
 pub use observable::{Kind, Observable, Shape};
 pub use pattern::Pattern;

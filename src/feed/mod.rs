@@ -4,9 +4,28 @@
 //! format at all. A line that is no indicator becomes a [`Rejected`] with its number, its text and the reason, and reading goes
 //! on. Whoever has another format makes a `Feed` of it.
 
+mod columns;
+mod csv;
+mod format;
+mod gathering;
+mod lines;
+mod maltrail;
+pub(crate) mod open;
+mod plain;
+mod rows;
+pub(crate) mod value;
+mod zeek;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+
+pub use columns::Columns;
+pub use format::{Format, UnknownFormat};
+pub(crate) use gathering::stem;
+pub(crate) use lines::Lines;
+pub(crate) use plain::{content, first_column};
 
 use serde::Serialize;
 
@@ -86,15 +105,24 @@ pub enum Reason {
     /// A line over the limit of 64 KiB.
     #[error("longer than 65536 bytes")]
     LineTooLong,
-    /// Bytes that are not UTF-8.
-    #[error("not UTF-8")]
+    /// Bytes that are not UTF-8, or among them a NUL.
+    #[error("not UTF-8 text")]
     NotUtf8,
+    /// The file cannot be read from here on: truncated or damaged. What stood before was read.
+    #[error("the file is truncated or damaged from here on")]
+    BrokenOff,
     /// A row without the column of the value.
     #[error("no value in its column")]
     NoValue,
     /// A cell that cannot be read: date, number, marking.
     #[error("not readable as what its column holds")]
     BadCell,
+    /// The row says of itself that it is withdrawn or inactive.
+    #[error("withdrawn by its source")]
+    Revoked,
+    /// An expression of an allow-list that does not compile.
+    #[error("not an expression that can be compiled")]
+    BadExpression,
     /// A network wider than the limits allow.
     #[error("wider than the limit for networks")]
     TooWide,
@@ -164,4 +192,17 @@ impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: {:?}: {}", self.line, self.text, self.reason)
     }
+}
+
+/// `hxxp://evil[.]example` as it was before it was made harmless. Stand-in for `normal::refang`.
+fn refang(text: &str) -> Cow<'_, str> {
+    let defanged = text.contains('[') || text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("hxxp"));
+    if !defanged {
+        return Cow::Borrowed(text);
+    }
+    let text = text.replace("[.]", ".").replace("[:]", ":");
+    Cow::Owned(match text.get(..4) {
+        Some(start) if start.eq_ignore_ascii_case("hxxp") => text.replacen(start, "http", 1),
+        _ => text,
+    })
 }
