@@ -1,5 +1,6 @@
 //! stormtag
 
+mod allow;
 mod error;
 mod feed;
 mod normal;
@@ -8,6 +9,7 @@ mod pattern;
 mod record;
 mod time;
 
+pub use allow::{AllowList, Expression, Mode, Substring, UnknownMode};
 pub use error::Error;
 pub use feed::{Columns, Defaults, Feed, Format, Reason, Rejected, Rejections, UnknownFormat};
 pub use normal::NotObservable;
