@@ -1,0 +1,4 @@
+//! Integration tests, linked once.
+
+mod data;
+mod feeds;
