@@ -62,7 +62,6 @@ impl Feed {
 /// let defaults = Defaults { kind: Some(Kind::Domain), ..Defaults::from(Record::new("my-feed")) };
 /// ```
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Defaults {
     /// What the values are; `None` recognises each by its looks, see [`Kind::guess`].
     pub kind: Option<Kind>,
@@ -164,7 +163,7 @@ impl Rejections {
         let count = self.counts.entry(reason).or_default();
         *count += 1;
         if *count <= KEPT {
-            let end = text.floor_char_boundary(KEPT_TEXT);
+            let end = (0..=KEPT_TEXT.min(text.len())).rfind(|&at| text.is_char_boundary(at)).unwrap_or_default();
             let text = text.get(..end).unwrap_or_default().into();
             self.first.push(Rejected { line, text, reason });
         }

@@ -1,4 +1,7 @@
 //! Integration tests, linked once.
 
+// Real files are compressed.
+#[cfg(feature = "compression")]
 mod data;
+#[cfg(feature = "compression")]
 mod feeds;
