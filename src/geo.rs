@@ -1,11 +1,13 @@
 //! Whose network an address is in, and where: `.mmdb` databases, flattened while loading.
 
+use std::io::Read;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::feed;
 use crate::ranges::Ranges;
 
 mod cells;
@@ -151,9 +153,11 @@ impl std::fmt::Debug for Geo {
     }
 }
 
-/// Reads into memory, never maps: a file truncated under a map kills the process.
+/// Reads into memory, never maps: a file truncated under a map kills the process. Unpacks what is compressed.
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|error| Error::io(path, error))
+    let mut bytes = Vec::new();
+    feed::open::open(path)?.read_to_end(&mut bytes).map_err(|error| Error::io(path, error))?;
+    Ok(bytes)
 }
 
 /// An autonomous system, and who stands behind the network.

@@ -22,14 +22,14 @@ mod swar;
 mod time;
 mod worker;
 
-pub use allow::{AllowList, Mode};
+pub use allow::{AllowList, Expression, Mode, Substring, UnknownMode};
 pub use attribution::{Attribution, Evidence};
 pub use catalog::{Actor, Alias, Campaign, Catalog, Claim, Party, Software, Status};
 pub use counters::{ByKind, Counters};
 pub use enrichment::{Enrichment, Located, Sighting};
 pub use error::Error;
 pub use event::{FieldMap, Reads};
-pub use feed::{Defaults, Feed, Reason, Rejected, Rejections};
+pub use feed::{Columns, Defaults, Feed, Format, Reason, Rejected, Rejections, UnknownFormat};
 pub use geo::{Anonymity, Asn, Geo, GeoDatabase, Place};
 pub use intel::{Allowed, Finding, Intel, IntelBuilder, Limits, Match, Report, SourceReport, Subject};
 pub use live::Live;

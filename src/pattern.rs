@@ -143,7 +143,7 @@ fn url(text: &str) -> Result<Body, NotObservable> {
         Some(_) => return Err(NotObservable::PrefixNotAtSlash),
         None => (text, false),
     };
-    if text.contains("://") {
+    if !normal::lacks_scheme(text) {
         let text = normal::url(text)?.into();
         return Ok(Body::Url { text, any_scheme: false, prefix });
     }

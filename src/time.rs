@@ -1,4 +1,119 @@
-//! stand-in
+//! Instants: texts of feeds and events to seconds since the epoch, UTC.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+
+/// Whatever a number of this size and above counts, it is not seconds: year 5138.
+const MILLIS_FROM: i64 = 100_000_000_000;
+
+/// The second that a cell of a feed names.
+///
+/// Reads RFC 3339 (the zone may be missing, which is UTC, or be written `+0000`), `2024-01-03`, `1/3/2024` (month first, with or
+/// without a time of day), `2024-01`, and seconds or milliseconds since the epoch. A day or a month is its first second.
+pub(crate) fn seconds(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let text = text.strip_suffix(" UTC").unwrap_or(text);
+    if text.contains('/') {
+        return month_first(text);
+    }
+    if text.len() == 7 && text.get(4..5) == Some("-") {
+        return utc(format!("{text}-01").parse().ok()?);
+    }
+    event_time(text)
+}
+
+/// The second of an event's time stamp, its fraction cut off. Allocates nothing, but for a date that does not exist.
+///
+/// Reads RFC 3339 with any fraction and zone (`Z`, `+01:00`, `+0000`, none for UTC), a day alone, and seconds since the epoch with
+/// or without a fraction, or milliseconds.
 pub(crate) fn event_time(text: &str) -> Option<i64> {
-    text.parse::<f64>().ok().map(|s| s as i64).or_else(|| text.parse::<jiff::Timestamp>().ok().map(|t| t.as_second()))
+    let text = text.trim();
+    if let Some(number) = number(text) {
+        return Some(number);
+    }
+    // jiff boxes its errors, so it is asked only for what looks like a date, and of its parsers only the right one.
+    let (date, time) = text.split_at_checked(10)?;
+    let is_date =
+        date.bytes().enumerate().all(|(at, b)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() });
+    if !is_date || text.len() > 64 {
+        return None;
+    }
+    if time.contains(['+', '-', 'Z', 'z']) {
+        let at: Timestamp = text.parse().ok()?;
+        return Some(at.as_second() - i64::from(at.subsec_nanosecond() < 0));
+    }
+    utc(text.parse().ok()?)
+}
+
+fn number(text: &str) -> Option<i64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    // Four digits are a year, eight are a day written without hyphens.
+    if !(9..=14).contains(&whole.len()) || !whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let number: i64 = whole.parse().ok()?;
+    Some(if number >= MILLIS_FROM { number / 1000 } else { number })
+}
+
+fn month_first(text: &str) -> Option<i64> {
+    let (day, time) = text.split_once(' ').unwrap_or((text, ""));
+    let mut parts = day.split('/');
+    let (month, day, year) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    if parts.next().is_some() || year < 1970 {
+        return None;
+    }
+    let date = Date::new(year, month, day).ok()?;
+    let time = if time.is_empty() { jiff::civil::Time::midnight() } else { time.parse().ok()? };
+    utc(date.to_datetime(time))
+}
+
+fn utc(at: DateTime) -> Option<i64> {
+    TimeZone::UTC.to_timestamp(at).ok().map(Timestamp::as_second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_month_is_its_first_day() {
+        assert_eq!(seconds("2018-03"), Some(1_519_862_400));
+        assert_eq!((seconds("2018-13"), event_time("2018-03")), (None, None));
+    }
+
+    #[test]
+    fn texts_and_their_seconds() {
+        let cases = [
+            ("2018-03-24T20:20:02.123456+0000", Some(1_521_922_802)),
+            ("2018-03-24T20:20:02Z", Some(1_521_922_802)),
+            ("2018-03-24 20:20:02", Some(1_521_922_802)),
+            ("2018-03-24T20:20:02.5", Some(1_521_922_802)),
+            ("2018-03-24T21:20:02+01:00", Some(1_521_922_802)),
+            ("2018-03-24 20:20:02 UTC", Some(1_521_922_802)),
+            ("1521922802", Some(1_521_922_802)),
+            ("1521922802.123456", Some(1_521_922_802)),
+            ("1521922802123", Some(1_521_922_802)),
+            ("2018-03-24", Some(1_521_849_600)),
+            ("3/1/2018", Some(1_519_862_400)),
+            ("3/24/2018", Some(1_521_849_600)),
+            ("3/24/2018 20:20:02", Some(1_521_922_802)),
+            ("1969-12-31T23:59:59.5Z", Some(-1)),
+            ("24/3/2018", None),
+            ("2018-03-24T20:20:02 nowhere", None),
+            ("2018", None),
+            ("20180324T", None),
+            ("", None),
+            ("-", None),
+            ("yesterday", None),
+            ("2018-13-01", None),
+            ("99999999999999999999", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(seconds(text), expected, "{text}");
+            if !text.contains('/') && !text.contains("UTC") {
+                assert_eq!(event_time(text), expected, "{text}");
+            }
+        }
+    }
 }

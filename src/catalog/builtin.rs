@@ -1,7 +1,9 @@
 //! What is known without any file: the catalogue under `data/catalog`.
 
+use std::sync::Arc;
+
 use super::Catalog;
-use crate::feed::{Defaults, Feed};
+use crate::feed::{Defaults, Feed, Format};
 use crate::record::Record;
 
 /// A catalogue file and the indicators published of its one actor.
@@ -40,9 +42,15 @@ impl Catalog {
             let catalog = Self::parse(entry.file, entry.catalog).expect("built-in catalogue files are well-formed");
             let actors = catalog.actors.iter().map(|actor| actor.id.as_str().into()).collect();
             let defaults = Defaults::from(Record { actors, ..Record::new("stormtag") });
-            let feed = Feed::new("x");
-            let _ = (&defaults, entry.indicators);
-            all.indicators.extend(feed.indicators);
+            let feed = Feed::read(entry.indicators.as_bytes(), entry.file, Some(Format::Csv), &defaults)
+                .expect("built-in indicator files are well-formed");
+            all.indicators.extend(feed.indicators.into_iter().map(|mut indicator| {
+                if !indicator.record.campaigns.is_empty() {
+                    // The campaign leads to the actor, with the doubt of those who put it down to him.
+                    Arc::make_mut(&mut indicator.record).actors.clear();
+                }
+                indicator
+            }));
         }
         all
     }

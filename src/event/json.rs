@@ -521,7 +521,7 @@ mod tests {
                 let mut line = line.into_bytes();
                 if let Some(byte) = byte {
                     let at = at.index(line.len());
-                    if strike { drop(line.remove(at)) } else { line[at] = byte }
+                    if strike { line.remove(at); } else { line[at] = byte }
                 }
                 line
             },

@@ -10,7 +10,7 @@ mod walk;
 
 pub use fields::{FieldMap, Reads};
 
-pub(crate) use json::{Form, Hit, Object, Scan, Target, decode};
+pub(crate) use json::{Form, Hit, Object, Scan, decode};
 pub(crate) use mapping::Mapping;
 pub(crate) use merge::merge;
 pub(crate) use read::read;

@@ -4,9 +4,27 @@
 //! format at all. A line that is no indicator becomes a [`Rejected`] with its number, its text and the reason, and reading goes
 //! on. Whoever has another format makes a `Feed` of it.
 
+mod columns;
+mod csv;
+mod format;
+mod gathering;
+mod lines;
+mod maltrail;
+pub(crate) mod open;
+mod plain;
+mod rows;
+pub(crate) mod value;
+mod zeek;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+
+pub use columns::Columns;
+pub use format::{Format, UnknownFormat};
+pub(crate) use gathering::stem;
+pub(crate) use lines::Lines;
+pub(crate) use plain::{content, first_column};
 
 use serde::Serialize;
 
@@ -43,7 +61,6 @@ impl Feed {
 /// let defaults = Defaults { kind: Some(Kind::Domain), ..Defaults::from(Record::new("my-feed")) };
 /// ```
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct Defaults {
     /// What the values are; `None` recognises each by its looks, see [`Kind::guess`].
     pub kind: Option<Kind>,
@@ -86,15 +103,24 @@ pub enum Reason {
     /// A line over the limit of 64 KiB.
     #[error("longer than 65536 bytes")]
     LineTooLong,
-    /// Bytes that are not UTF-8.
-    #[error("not UTF-8")]
+    /// Bytes that are not UTF-8, or among them a NUL.
+    #[error("not UTF-8 text")]
     NotUtf8,
+    /// The file cannot be read from here on: truncated or damaged. What stood before was read.
+    #[error("the file is truncated or damaged from here on")]
+    BrokenOff,
     /// A row without the column of the value.
     #[error("no value in its column")]
     NoValue,
     /// A cell that cannot be read: date, number, marking.
     #[error("not readable as what its column holds")]
     BadCell,
+    /// The row says of itself that it is withdrawn or inactive.
+    #[error("withdrawn by its source")]
+    Revoked,
+    /// An expression of an allow-list that does not compile.
+    #[error("not an expression that can be compiled")]
+    BadExpression,
     /// A network wider than the limits allow.
     #[error("wider than the limit for networks")]
     TooWide,
@@ -136,7 +162,7 @@ impl Rejections {
         let count = self.counts.entry(reason).or_default();
         *count += 1;
         if *count <= KEPT {
-            let end = text.floor_char_boundary(KEPT_TEXT);
+            let end = (0..=KEPT_TEXT.min(text.len())).rfind(|&at| text.is_char_boundary(at)).unwrap_or_default();
             let text = text.get(..end).unwrap_or_default().into();
             self.first.push(Rejected { line, text, reason });
         }

@@ -11,10 +11,11 @@ use super::covers::Covers;
 use super::limits::Limits;
 use super::names::Names;
 use super::records::RecordsBuilder;
+use super::searches::Searches;
 use super::table::{Exact, Said, Statement};
 use super::urls::Urls;
 use super::{Intel, Listed};
-use crate::allow::AllowList;
+use crate::allow::{AllowList, Mode};
 use crate::catalog::Catalog;
 use crate::feed::{Feed, Rejections};
 use crate::geo::Geo;
@@ -84,6 +85,7 @@ impl IntelBuilder {
     /// Builds. Takes the feeds and lists out of the builder. Cannot fail: what could not be used is in the report.
     pub fn build(&mut self) -> (Intel, Report) {
         let allow = std::mem::take(&mut self.allow);
+        let searches = Searches::new(&allow);
         let mut records = RecordsBuilder::default();
         let mut shapes = Shapes::default();
         let mut report = Report::default();
@@ -96,11 +98,7 @@ impl IntelBuilder {
                     continue;
                 }
                 *source.accepted.entry(pattern.kind()).or_default() += 1;
-                let silenced = allow
-                    .iter()
-                    .zip(1..)
-                    .find(|(list, _)| list.has_searches() && list.finds(&pattern))
-                    .map_or(0, |(_, number)| number);
+                let silenced = searches.find(&pattern);
                 let record = records.intern(indicator.record);
                 shapes.add(pattern, Said::Record { record, silenced });
             }
@@ -108,12 +106,13 @@ impl IntelBuilder {
         }
         let mut listed = Vec::with_capacity(allow.len());
         for (list, number) in allow.into_iter().zip(1..) {
-            listed.push(Listed { name: list.name.into(), reason: list.reason.into(), informs: list.mode.informs() });
             report.allow.push(AllowReport {
-                name: listed.last().map(|list| list.name.clone()).unwrap_or_default(),
-                entries: list.patterns.len() as u64,
+                name: list.name.as_str().into(),
+                entries: list.entries(),
                 rejected: list.rejected,
             });
+            let informs = list.mode == Mode::Inform;
+            listed.push(Listed { name: list.name.into(), reason: list.reason.into(), informs });
             for pattern in list.patterns {
                 shapes.add(pattern, Said::Allowed(number));
             }

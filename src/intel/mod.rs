@@ -8,6 +8,7 @@ mod hash;
 mod limits;
 mod names;
 mod records;
+mod searches;
 mod table;
 mod urls;
 

@@ -10,7 +10,7 @@ mod refang;
 mod url;
 mod word;
 
-pub(crate) use address::{address, v4_fast};
+pub(crate) use address::address;
 pub(crate) use digest::{encode as encode_hex, hex};
 pub(crate) use name::name;
 pub(crate) use refang::refang;

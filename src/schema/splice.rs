@@ -45,7 +45,7 @@ impl Rendered {
     fn members(&mut self, key: (u32, bool), render: impl FnOnce(&mut Vec<u8>)) -> &[u8] {
         let Self { cache, hits, misses, scratch } = self;
         let mut fresh = false;
-        let mut make = || {
+        let make = || {
             fresh = true;
             scratch.clear();
             render(scratch);

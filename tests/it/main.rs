@@ -1,6 +1,10 @@
-//! The public API, from outside. One binary with modules: it links once.
+//! Integration tests, linked once.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
-
+// Real files are compressed.
+#[cfg(feature = "compression")]
+mod data;
+#[cfg(feature = "compression")]
+mod feeds;
+#[cfg(feature = "compression")]
 mod geo;
 mod mmdb;
