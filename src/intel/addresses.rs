@@ -234,3 +234,97 @@ fn flatten(mut pieces: Vec<Piece>, covers: &mut Covers) -> Vec<(u128, u128, Cove
     flat.retain(|&(_, _, cover)| !cover.is_none());
     flat
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::observable::Kind;
+    use crate::pattern::Pattern;
+
+    /// Texts beginning with `+` are allowed by the list of that number, all others are records, numbered in order.
+    fn build(texts: &[&str]) -> (Addresses, Covers) {
+        let mut covers = Covers::new(vec![false; texts.len()]);
+        let statements = texts.iter().zip(0..).map(|(text, record)| {
+            let (text, said) = match text.strip_prefix('+') {
+                Some(allowed) => (allowed, Said::Allowed(record)),
+                None => (*text, Said::Record { record, silenced: 0 }),
+            };
+            (Pattern::parse(Kind::Ip, text).unwrap().into_body(), Statement { wide: true, said })
+        });
+        let addresses = Addresses::build(statements.collect(), &mut covers);
+        (addresses, covers)
+    }
+
+    /// Record and silencing list of each statement about the address.
+    fn said_of((addresses, covers): &(Addresses, Covers), address: &str) -> Vec<(u32, u32)> {
+        let id = addresses.get(address.parse().unwrap());
+        covers.walk(id).map(|covering| (covering.record, covering.suppress)).collect()
+    }
+
+    #[test]
+    fn of_several_lists_that_allow_one_network_the_first_is_named() {
+        // The network that both have in common is /31.
+        let built = build(&["20.1.0.2-20.1.9.9", "+20.1.0.2-20.1.0.4", "+20.1.0.2-20.1.9.9"]);
+        assert_eq!(said_of(&built, "20.1.0.2"), [(0, 1)]);
+    }
+
+    #[test]
+    fn flattened_ranges_are_disjoint_and_hold_the_innermost() {
+        for (texts, expected) in [
+            (&["0.0.0.0/0"][..], &[(0, 0xffff_ffff_u128, &[0][..])][..]),
+            (
+                &["0.0.0.0/0", "0.0.0.0/31", "255.255.255.254/31"],
+                &[(0, 1, &[1, 0]), (2, 0xffff_fffd, &[0]), (0xffff_fffe, 0xffff_ffff, &[2, 0])],
+            ),
+            // Nested at the start, in the middle and at the end; a gap; a neighbour.
+            (
+                &["1.0.0.0/28", "1.0.0.0/30", "1.0.0.6/31", "1.0.0.12/30", "1.0.0.16/31", "1.0.0.32/31"],
+                &[
+                    (0x0100_0000, 0x0100_0003, &[1, 0]),
+                    (0x0100_0004, 0x0100_0005, &[0]),
+                    (0x0100_0006, 0x0100_0007, &[2, 0]),
+                    (0x0100_0008, 0x0100_000b, &[0]),
+                    (0x0100_000c, 0x0100_000f, &[3, 0]),
+                    (0x0100_0010, 0x0100_0011, &[4]),
+                    (0x0100_0020, 0x0100_0021, &[5]),
+                ],
+            ),
+            // What only allows needs no place of its own.
+            (&["+1.0.0.0/28", "1.0.0.4/31"], &[(0x0100_0004, 0x0100_0005, &[1])]),
+        ] {
+            assert_eq!(flat(texts), expected.iter().map(|&(a, b, c)| (a, b, c.to_vec())).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn flattening_holds_at_the_end_of_ipv6() {
+        let (built, covers) = build(&["::/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe/127", "::/127"]);
+        let built = (built, covers);
+        for (address, expected) in [
+            ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", &[(1, 0), (0, 0)][..]),
+            ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffd", &[(0, 0)]),
+            ("::", &[(2, 0), (0, 0)]),
+            ("::2", &[(0, 0)]),
+        ] {
+            assert_eq!(said_of(&built, address), expected, "{address}");
+        }
+    }
+
+    fn flat(texts: &[&str]) -> Vec<(u128, u128, Vec<u32>)> {
+        let mut covers = Covers::new(vec![false; texts.len()]);
+        let pieces = texts.iter().zip(0..).map(|(text, at)| {
+            let said = match text.strip_prefix('+') {
+                Some(_) => Said::Allowed(at + 1),
+                None => Said::Record { record: at, silenced: 0 },
+            };
+            let net: ipnet::Ipv4Net = text.trim_start_matches('+').parse().unwrap();
+            let (first, last) = (net.network().to_bits().into(), net.broadcast().to_bits().into());
+            Piece { first, last, pattern: at, statement: Statement { wide: true, said } }
+        });
+        let flat = flatten(pieces.collect(), &mut covers);
+        flat.into_iter()
+            .map(|(first, last, id)| (first, last, covers.walk(id).map(|covering| covering.record).collect()))
+            .collect()
+    }
+}

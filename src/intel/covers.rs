@@ -28,7 +28,7 @@ struct Node {
     first: u32,
     count: u32,
     parent: CoverId,
-    /// Allow-lists that list this very place, by number from 1: one that silences, one that informs.
+    /// Allow-lists that list this very place, by number from 1: the first that silences, the first that informs.
     suppress: u32,
     inform: u32,
 }
@@ -115,8 +115,10 @@ impl Covers {
         for said in said {
             match said {
                 Said::Record { record, silenced } => self.items.push(Item { record, silenced }),
-                Said::Allowed(list) if self.only_informs(list) => inform = if inform == 0 { list } else { inform },
-                Said::Allowed(list) => suppress = if suppress == 0 { list } else { suppress },
+                Said::Allowed(list) => {
+                    let foremost = if self.only_informs(list) { &mut inform } else { &mut suppress };
+                    *foremost = if *foremost == 0 { list } else { list.min(*foremost) };
+                }
             }
         }
         if self.items.len() == first && (parent.is_none() || (suppress == 0 && inform == 0)) {
