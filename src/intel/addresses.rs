@@ -74,8 +74,8 @@ impl Addresses {
             flatten(pieces6, covers).into_iter().map(|(first, last, cover)| (first, last, cover.0)),
         );
         let v4 = Singles::build(v4, covers, |key| CoverId(networks.get_v4(key)));
-        let v6 = Exact::build(v6, Some(16), covers, |key| {
-            CoverId(key.try_into().map_or(0, |octets| networks.get_v6(u128::from_be_bytes(octets))))
+        let v6 = Exact::build(v6, Some(16), covers, |_, key| {
+            (OWN, CoverId(key.try_into().map_or(0, |octets| networks.get_v6(u128::from_be_bytes(octets)))))
         });
         let mut patterns: Vec<(Body, u32)> = patterns.into_iter().collect();
         patterns.sort_unstable_by_key(|&(_, pattern)| pattern);
@@ -260,6 +260,16 @@ mod tests {
     fn said_of((addresses, covers): &(Addresses, Covers), address: &str) -> Vec<(u32, u32)> {
         let id = addresses.get(address.parse().unwrap());
         covers.walk(id).map(|covering| (covering.record, covering.suppress)).collect()
+    }
+
+    #[test]
+    fn a_single_ipv6_address_is_shown_as_itself_when_a_network_is_around_it() {
+        let (addresses, covers) = build(&["2a00::/32", "2a00::8"]);
+        let owners: Vec<_> = covers
+            .walk(addresses.get("2a00::8".parse().unwrap()))
+            .map(|covering| (covering.record, covering.owner.and_then(|owner| addresses.pattern(owner)).is_some()))
+            .collect();
+        assert_eq!(owners, [(1, false), (0, true)]);
     }
 
     #[test]

@@ -254,11 +254,12 @@ pub(crate) struct Exact {
 }
 
 impl Exact {
+    /// `place` says of an entry and its key by what owner chains name it, and what stands behind it.
     pub(crate) fn build<K: AsRef<[u8]>>(
         statements: Vec<(K, Statement)>,
         width: Option<usize>,
         covers: &mut super::covers::Covers,
-        parent: impl Fn(&[u8]) -> super::covers::CoverId,
+        place: impl Fn(u32, &[u8]) -> (u32, super::covers::CoverId),
     ) -> Self {
         let hash = Hash::seeded();
         let (table, grouped) = Table::build(statements, width, |key| hash.of(key));
@@ -266,7 +267,8 @@ impl Exact {
             .entries()
             .map(|entry| {
                 let said = grouped.of(entry).iter().map(|statement| statement.said);
-                covers.add(entry, said, parent(table.keys.get(entry)))
+                let (owner, parent) = place(entry, table.keys.get(entry));
+                covers.add(owner, said, parent)
             })
             .collect();
         Self { hash, filter: Filter::build(grouped.hashes.iter().copied()), table, covers: ids }
