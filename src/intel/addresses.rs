@@ -54,6 +54,19 @@ impl Addresses {
                     let next = patterns.len() as u32;
                     let pattern = *patterns.entry(body.clone()).or_insert(next);
                     for net in networks_of(&body) {
+                        // Allowing one address goes before all that is said of it, also where a range ends with that address.
+                        match net {
+                            _ if !matches!(statement.said, Said::Allowed(_)) => {}
+                            IpNet::V4(net) if net.prefix_len() == 32 => {
+                                v4.push((net.addr().to_bits(), statement));
+                                continue;
+                            }
+                            IpNet::V6(net) if net.prefix_len() == 128 => {
+                                v6.push((net.addr().octets(), statement));
+                                continue;
+                            }
+                            _ => {}
+                        }
                         let (pieces, first, last) = match net {
                             IpNet::V4(net) => (
                                 &mut pieces4,
@@ -260,6 +273,16 @@ mod tests {
     fn said_of((addresses, covers): &(Addresses, Covers), address: &str) -> Vec<(u32, u32)> {
         let id = addresses.get(address.parse().unwrap());
         covers.walk(id).map(|covering| (covering.record, covering.suppress)).collect()
+    }
+
+    #[test]
+    fn a_range_that_allows_down_to_one_address_silences_what_is_said_of_that_address() {
+        let built = build(&["20.1.0.8", "2a00::8", "+20.1.0.6-20.1.0.8", "+2a00::6-2a00::8", "+20.1.0.1-20.1.0.1"]);
+        assert_eq!(said_of(&built, "20.1.0.8"), [(0, 2)]);
+        assert_eq!(said_of(&built, "2a00::8"), [(1, 3)]);
+        let built = build(&["20.1.0.7-20.1.0.8", "20.1.0.8", "20.1.0.0/24", "+20.1.0.8-20.1.0.9"]);
+        // .8/31 is not narrower than .8: the address itself stays.
+        assert_eq!(said_of(&built, "20.1.0.8"), [(1, 0), (0, 0), (2, 3)]);
     }
 
     #[test]
