@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, IpSubnets, Ipv4Subnets, Ipv6Subnets};
 
-use super::covers::{CoverId, Covers};
+use super::covers::{CoverId, Covers, RECORDS_OF_ONE};
 use super::hash::Hash;
 use super::table::{Exact, Filter, Said, Statement, scale};
 use crate::pattern::Body;
@@ -176,7 +176,8 @@ impl Singles {
 /// Owner of what is said of a single address: the address itself.
 pub(crate) const OWN: u32 = u32::MAX;
 
-fn networks_of(body: &Body) -> impl Iterator<Item = IpNet> {
+/// The networks that a network or range is made of.
+pub(crate) fn networks_of(body: &Body) -> impl Iterator<Item = IpNet> + use<> {
     let subnets = match body {
         Body::Net(IpNet::V4(net)) => IpSubnets::V4(Ipv4Subnets::new(net.network(), net.broadcast(), net.prefix_len())),
         Body::Net(IpNet::V6(net)) => IpSubnets::V6(Ipv6Subnets::new(net.network(), net.broadcast(), net.prefix_len())),
@@ -196,7 +197,16 @@ fn networks_of(body: &Body) -> impl Iterator<Item = IpNet> {
 fn cover_of(same: &[Piece], parent: CoverId, covers: &mut Covers) -> CoverId {
     let allows = |piece: &&Piece| matches!(piece.statement.said, Said::Allowed(_));
     let allowed = || same.iter().filter(allows).map(|piece| piece.statement.said);
-    let records: Vec<&Piece> = same.iter().filter(|piece| !allows(piece)).collect();
+    let mut records: Vec<&Piece> = same.iter().filter(|piece| !allows(piece)).collect();
+    // Any number of ranges can have a network in common: the limit holds for all of them together.
+    if records.len() > RECORDS_OF_ONE {
+        let given = records.len();
+        records.sort_unstable_by_key(|piece| (piece.pattern, piece.statement.said));
+        records.dedup_by_key(|piece| (piece.pattern, piece.statement.said));
+        covers.counts.duplicates += (given - records.len()) as u64;
+        covers.counts.too_many += records.len().saturating_sub(RECORDS_OF_ONE) as u64;
+        records.truncate(RECORDS_OF_ONE);
+    }
     let mut cover = parent;
     let mut owners = records.chunk_by(|a, b| a.pattern == b.pattern).peekable();
     if owners.peek().is_none() {
@@ -300,6 +310,18 @@ mod tests {
         // The network that both have in common is /31.
         let built = build(&["20.1.0.2-20.1.9.9", "+20.1.0.2-20.1.0.4", "+20.1.0.2-20.1.9.9"]);
         assert_eq!(said_of(&built, "20.1.0.2"), [(0, 1)]);
+    }
+
+    #[test]
+    fn ranges_that_share_a_network_share_its_limit() {
+        let mut texts: Vec<_> = (1..=300).map(|n| format!("20.0.{}.{}-21.255.255.255", n / 256, n % 256)).collect();
+        texts.push("21.0.0.0/8".into());
+        texts.extend_from_within(300..);
+        let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+        let (addresses, covers) = build(&texts);
+        let found = covers.walk(addresses.get("21.1.1.1".parse().unwrap())).map(|covering| covering.record);
+        assert!(found.eq((0..256).rev()), "the first are kept, the last of them foremost");
+        assert!(covers.counts.too_many >= 46, "{:?}", covers.counts);
     }
 
     #[test]
