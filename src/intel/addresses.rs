@@ -1,7 +1,7 @@
 //! Addresses: single ones in a table, networks flattened.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use ipnet::{IpNet, IpSubnets, Ipv4Subnets, Ipv6Subnets};
@@ -46,6 +46,8 @@ impl Addresses {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         let mut patterns: HashMap<Body, u32> = HashMap::new();
         let (mut pieces4, mut pieces6) = (Vec::new(), Vec::new());
+        // A range can be made of 250 networks: one that repeats another must not cost as many lines again.
+        let mut ranges = HashSet::new();
         for (body, statement) in statements {
             match &body {
                 Body::Net(IpNet::V4(net)) if net.prefix_len() == 32 => v4.push((net.addr().to_bits(), statement)),
@@ -53,6 +55,10 @@ impl Addresses {
                 Body::Net(_) | Body::Range(_) => {
                     let next = patterns.len() as u32;
                     let pattern = *patterns.entry(body.clone()).or_insert(next);
+                    if matches!(body, Body::Range(_)) && !ranges.insert((pattern, statement.said)) {
+                        covers.counts.duplicates += u64::from(!matches!(statement.said, Said::Allowed(_)));
+                        continue;
+                    }
                     for net in networks_of(&body) {
                         // Allowing one address goes before all that is said of it, also where a range ends with that address.
                         match net {
@@ -178,7 +184,7 @@ pub(crate) const OWN: u32 = u32::MAX;
 
 /// The networks that a network or range is made of.
 pub(crate) fn networks_of(body: &Body) -> impl Iterator<Item = IpNet> + use<> {
-    let subnets = match body {
+    match body {
         Body::Net(IpNet::V4(net)) => IpSubnets::V4(Ipv4Subnets::new(net.network(), net.broadcast(), net.prefix_len())),
         Body::Net(IpNet::V6(net)) => IpSubnets::V6(Ipv6Subnets::new(net.network(), net.broadcast(), net.prefix_len())),
         Body::Range(range) => match **range {
@@ -188,8 +194,7 @@ pub(crate) fn networks_of(body: &Body) -> impl Iterator<Item = IpNet> + use<> {
             _ => IpSubnets::V4(Ipv4Subnets::new([0, 0, 0, 1].into(), [0, 0, 0, 0].into(), 0)),
         },
         _ => IpSubnets::V4(Ipv4Subnets::new([0, 0, 0, 1].into(), [0, 0, 0, 0].into(), 0)),
-    };
-    subnets
+    }
 }
 
 /// What is said of one network. Patterns that have it in common (ranges do) keep their owners, one link each; what allows stands
@@ -322,6 +327,16 @@ mod tests {
         let found = covers.walk(addresses.get("21.1.1.1".parse().unwrap())).map(|covering| covering.record);
         assert!(found.eq((0..256).rev()), "the first are kept, the last of them foremost");
         assert!(covers.counts.too_many >= 46, "{:?}", covers.counts);
+    }
+
+    #[test]
+    fn a_repeated_range_is_one_duplicate() {
+        let mut covers = Covers::new(vec![]);
+        let body = Pattern::parse(Kind::Ip, "20.1.0.1-20.9.0.254").unwrap().into_body();
+        let said = Said::Record { record: 0, silenced: 0 };
+        let addresses = Addresses::build(vec![(body, Statement { wide: true, said }); 3], &mut covers);
+        assert_eq!(covers.counts.duplicates, 2);
+        assert_eq!(covers.walk(addresses.get("20.5.0.1".parse().unwrap())).count(), 1);
     }
 
     #[test]

@@ -159,7 +159,7 @@ pub(crate) struct Statement {
     pub(crate) said: Said,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Said {
     /// A record; `silenced` by the allow-list of that number, from 1.
     Record { record: u32, silenced: u32 },
