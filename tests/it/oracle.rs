@@ -474,6 +474,8 @@ fn name_value(random: &mut Random, name: String) -> Value {
 }
 
 fn address_value(random: &mut Random, v6: bool, bits: u128) -> Value {
+    // ::ffff:0:0/96 is IPv4.
+    let (v6, bits) = if v6 && bits >> 32 == 0xffff { (false, bits & 0xffff_ffff) } else { (v6, bits) };
     let text = address(v6, bits);
     let spelling = match (v6, random.below(6)) {
         (false, 0) => format!("::ffff:{text}"),
