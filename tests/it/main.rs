@@ -1,4 +1,4 @@
-//! Integration tests, linked once.
+//! Tests through the public door, linked once.
 
 // Real files are compressed.
 #[cfg(feature = "compression")]
@@ -8,3 +8,4 @@ mod feeds;
 #[cfg(feature = "compression")]
 mod geo;
 mod mmdb;
+mod oracle;
