@@ -125,7 +125,7 @@ impl Worker {
         self.counters.events += 1;
         let Self { intel, mapping, counters, located, clock, .. } = self;
         let mut sought = Sought::new(intel, mapping, counters, located);
-        event::walk(&mapping.fields, &mapping.plan, event, &mut |field, text| sought.see(field, text));
+        event::walk(&mapping.plan, event, &mut |field, text| sought.see(field, text));
         sought.finish(*clock)
     }
 
@@ -150,7 +150,7 @@ impl Worker {
         if scan.repeated {
             // Which of two members counts is for a parser to say.
             if let Ok(event) = serde_json::from_slice::<serde_json::Value>(line) {
-                event::walk(&mapping.fields, &mapping.plan, &event, &mut |field, text| sought.see(field, text));
+                event::walk(&mapping.plan, &event, &mut |field, text| sought.see(field, text));
             }
         } else {
             for hit in &scan.hits {
@@ -178,9 +178,11 @@ impl Worker {
     }
 }
 
-
 /// Pieces of output that a worker keeps ready.
 const DEFAULT_CACHE: usize = 1 << 14;
+
+/// Sightings of one event; more are counted and not told, so that an event full of indicators stays of a size one can store.
+const SIGHTINGS: usize = 1024;
 
 /// What is sought in one event, and what was found so far.
 struct Sought<'w> {
@@ -237,9 +239,8 @@ impl<'w> Sought<'w> {
             }
             Form::Plain | Form::Number => std::str::from_utf8(bytes).unwrap_or_default(),
         };
-        for &field in self.mapping.plan.fields(hit.node) {
-            let takes = || self.mapping.fields.field(field).is_some_and(|field| field.reads.takes_numbers());
-            if hit.form != Form::Number || takes() {
+        for (field, reads) in self.mapping.plan.fields_at(hit.here, hit.wrapped) {
+            if hit.form != Form::Number || reads.takes_numbers() {
                 self.see(field, text);
             }
         }
@@ -252,6 +253,10 @@ impl<'w> Sought<'w> {
             self.located.push((number, finding.cell()));
         }
         if !finding.is_empty() {
+            if self.sightings.len() == SIGHTINGS {
+                self.counters.sightings_over_limit += 1;
+                return;
+            }
             let observable = observable.clone().into_owned();
             self.sightings.push((number, Sighting { field: path, observable, finding, time: None }));
         }

@@ -31,8 +31,9 @@ pub(crate) struct Scan {
 /// A value that a field of the map holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Hit {
-    /// The point of the plan it stands at.
-    pub(crate) node: Node,
+    /// The points of the plan it stands at, also from within a wrapper.
+    pub(crate) here: Option<Node>,
+    pub(crate) wrapped: Option<Node>,
     /// The text between the quotes, or the number.
     pub(crate) start: u32,
     pub(crate) end: u32,
@@ -276,11 +277,8 @@ impl Reader<'_> {
 
     #[inline]
     fn hit(&mut self, point: Point, start: usize, end: usize, form: Form) {
-        for node in [point.here, point.wrapped].into_iter().flatten() {
-            if !self.plan.fields(node).is_empty() {
-                self.scan.hits.push(Hit { node, start: start as u32, end: end as u32, form });
-            }
-        }
+        let Point { here, wrapped, .. } = point;
+        self.scan.hits.push(Hit { here, wrapped, start: start as u32, end: end as u32, form });
     }
 
     /// Reads a value that no path leads to.
@@ -447,17 +445,16 @@ mod tests {
     use super::*;
     use crate::event::{FieldMap, walk};
 
-    fn plan() -> (FieldMap, Plan) {
+    fn plan() -> Plan {
         let map = FieldMap::parse("m", "a ip\nb.c ip\n?.x.y domain\nt time\nsource.ip ip source\n").unwrap();
-        let plan = Plan::new(&map, &[("source", &["as", "geo"])]);
-        (map, plan)
+        Plan::new(&map, &[("source", &["as", "geo"])])
     }
 
     /// What a parser sees of the line, if it takes it.
-    fn parsed(map: &FieldMap, plan: &Plan, line: &[u8]) -> Option<Vec<(u16, String)>> {
+    fn parsed(plan: &Plan, line: &[u8]) -> Option<Vec<(u16, String)>> {
         let value: serde_json::Value = serde_json::from_slice(line).ok().filter(serde_json::Value::is_object)?;
         let mut seen = Vec::new();
-        walk(map, plan, &value, &mut |field, text| seen.push((field, text.to_owned())));
+        walk(plan, &value, &mut |field, text| seen.push((field, text.to_owned())));
         seen.retain(|(field, _)| *field != 3);
         seen.sort();
         Some(seen)
@@ -475,7 +472,7 @@ mod tests {
                 Form::Plain => String::from_utf8(text.to_vec()).unwrap(),
                 Form::Number => continue,
             };
-            seen.extend(plan.fields(hit.node).iter().map(|&field| (field, text.clone())));
+            seen.extend(plan.fields_at(hit.here, hit.wrapped).map(|(field, _)| (field, text.clone())));
         }
         seen.retain(|(field, _)| *field != 3);
         seen.sort();
@@ -484,7 +481,7 @@ mod tests {
 
     #[test]
     fn targets_are_found() {
-        let (_, plan) = plan();
+        let plan = plan();
         let mut scan = Scan::default();
         scan.resize(1);
         let line = br#" {"source": {"ip":"x"} , "z":1}"#;
@@ -501,12 +498,38 @@ mod tests {
 
     /// JSON by a coin: mostly well-formed, of keys that lead somewhere, sometimes with a byte struck out or replaced.
     fn lines() -> impl Strategy<Value = Vec<u8>> {
-        let text = prop::sample::select(vec!["", "a", "1.2.3.4", "x\\u0041\\n", "\\ud83d\\ude00", "\\ud83d", "ü", "\\x", "12345678901\\\""]);
+        let text = prop::sample::select(vec![
+            "",
+            "a",
+            "1.2.3.4",
+            "x\\u0041\\n",
+            "\\ud83d\\ude00",
+            "\\ud83d",
+            "ü",
+            "\\x",
+            "12345678901\\\"",
+        ]);
         let leaf = prop_oneof![
             text.prop_map(|text| format!("\"{text}\"")),
-            prop::sample::select(vec!["1", "-0.5e3", "1e999", "01", "true", "null", "nul", "-", "1."]).prop_map(String::from),
+            prop::sample::select(vec!["1", "-0.5e3", "1e999", "01", "true", "null", "nul", "-", "1."])
+                .prop_map(String::from),
         ];
-        let keys = prop::sample::select(vec!["a", "b", "b.c", "c", "x", "y", "x.y", "t", "source", "ip", "source.ip", "as", "\\u0061", "z"]);
+        let keys = prop::sample::select(vec![
+            "a",
+            "b",
+            "b.c",
+            "c",
+            "x",
+            "y",
+            "x.y",
+            "t",
+            "source",
+            "ip",
+            "source.ip",
+            "as",
+            "\\u0061",
+            "z",
+        ]);
         let value = leaf.prop_recursive(4, 40, 6, move |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(", "))),
@@ -521,7 +544,11 @@ mod tests {
                 let mut line = line.into_bytes();
                 if let Some(byte) = byte {
                     let at = at.index(line.len());
-                    if strike { line.remove(at); } else { line[at] = byte }
+                    if strike {
+                        line.remove(at);
+                    } else {
+                        line[at] = byte
+                    }
                 }
                 line
             },
@@ -532,8 +559,8 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(4000))]
         #[test]
         fn a_scan_sees_what_a_parser_sees(line in lines()) {
-            let (map, plan) = plan();
-            let (parsed, scanned) = (parsed(&map, &plan, &line), scanned(&plan, &line));
+            let plan = plan();
+            let (parsed, scanned) = (parsed(&plan, &line), scanned(&plan, &line));
             prop_assert_eq!(parsed.is_some(), scanned.is_some(), "{}", String::from_utf8_lossy(&line));
             if let (Some(parsed), Some((scanned, false))) = (parsed, scanned) {
                 prop_assert_eq!(parsed, scanned, "{}", String::from_utf8_lossy(&line));

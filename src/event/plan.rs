@@ -1,6 +1,6 @@
 //! Plans: the paths of a field map and of a schema as one tree, made for being walked by key.
 
-use super::fields::FieldMap;
+use super::fields::{FieldMap, Reads};
 
 /// The tree of paths. From each point every point below is one look-up away, by the key that leads there: `id` and `id.orig_h`
 /// both, so that nested and dotted spellings cost the same.
@@ -25,8 +25,8 @@ impl Node {
 
 #[derive(Debug, Default)]
 struct Branch {
-    /// Fields whose path ends here.
-    fields: Vec<u16>,
+    /// Fields whose path ends here, and how they read.
+    fields: Vec<(u16, Reads)>,
     mark: Option<Mark>,
     below: Keys,
 }
@@ -54,10 +54,10 @@ impl Plan {
                     }
                 };
                 let node = plan.path(root, &field.path);
-                plan.branch(node, |branch| branch.fields.push(number));
+                plan.branch(node, |branch| branch.fields.push((number, field.reads)));
             }
             let node = plan.path(Node::ROOT, &field.path);
-            plan.branch(node, |branch| branch.fields.push(number));
+            plan.branch(node, |branch| branch.fields.push((number, field.reads)));
         }
         for (&(target, names), number) in targets.iter().zip(0..) {
             let node = plan.path(Node::ROOT, target);
@@ -115,10 +115,22 @@ impl Plan {
         self.branches.get(node.index())?.below.get(key)
     }
 
-    /// The fields whose path ends here.
     #[inline]
-    pub(crate) fn fields(&self, node: Node) -> &[u16] {
-        self.branches.get(node.index()).map_or(&[], |branch| &branch.fields)
+    fn fields(&self, node: Option<Node>) -> &[(u16, Reads)] {
+        node.and_then(|node| self.branches.get(node.index())).map_or(&[], |branch| &branch.fields)
+    }
+
+    /// The fields that a value is, whose keys lead here, and there from within a wrapper. A value is read once in each way: the
+    /// whole path goes before the one within a wrapper.
+    #[inline]
+    pub(crate) fn fields_at(
+        &self,
+        here: Option<Node>,
+        wrapped: Option<Node>,
+    ) -> impl Iterator<Item = (u16, Reads)> + '_ {
+        let first = self.fields(here);
+        let second = self.fields(wrapped).iter().filter(|(_, reads)| !first.iter().any(|(_, other)| other == reads));
+        first.iter().chain(second).copied()
     }
 
     #[inline]
@@ -175,7 +187,8 @@ impl Ends {
 
     #[inline]
     fn hash(self) -> u64 {
-        let mixed = (self.first ^ self.last.rotate_left(23) ^ u64::from(self.length)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed =
+            (self.first ^ self.last.rotate_left(23) ^ u64::from(self.length)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         mixed ^ (mixed >> 32)
     }
 }
@@ -224,6 +237,7 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observable::Kind;
 
     #[test]
     fn dotted_keys_lead_where_nested_ones_do() {
@@ -235,16 +249,26 @@ mod tests {
         assert_eq!(below(Node::ROOT, "a.b"), Some(ab));
         assert_eq!(below(ab, "c"), below(Node::ROOT, "a.b.c"));
         assert_eq!(below(ab, "c"), below(a, "b.c"));
-        assert_eq!(plan.fields(ab), [1]);
+        assert_eq!(plan.fields(Some(ab)), [(1, Reads::Kind(Kind::Domain))]);
         assert_eq!(below(Node::ROOT, "b"), None);
-        assert_eq!(plan.fields(below(plan.wrapped().unwrap(), "x.y").unwrap()), [2]);
+        assert_eq!(plan.fields(below(plan.wrapped().unwrap(), "x.y")), [(2, Reads::Kind(Kind::Url))]);
         assert_eq!(plan.mark(a), Some(Mark::Target(0)));
         assert_eq!(plan.mark(below(Node::ROOT, "a.z").unwrap()), Some(Mark::Taken(0)));
     }
 
     #[test]
     fn keys_are_told_apart() {
-        let keys = ["", "a", "ab", "source.ip", "source.ipx", "01234567", "0123456789abcdef", "01234567-XX-89abcdef", "01234567-YY-89abcdef"];
+        let keys = [
+            "",
+            "a",
+            "ab",
+            "source.ip",
+            "source.ipx",
+            "01234567",
+            "0123456789abcdef",
+            "01234567-XX-89abcdef",
+            "01234567-YY-89abcdef",
+        ];
         let mut map = Keys::default();
         for (key, number) in keys.iter().zip(0..) {
             assert_eq!(map.get(key.as_bytes()), None, "{key}");

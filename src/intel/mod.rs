@@ -22,7 +22,7 @@ pub use limits::Limits;
 pub use records::Subject;
 
 pub(crate) use covers::CoverId;
-pub(crate) use finding::Place as FoundAt;
+pub(crate) use finding::{Identity, Place as FoundAt};
 pub(crate) use records::{Link, SubjectId};
 
 use crate::catalog::Catalog;

@@ -3,6 +3,8 @@
 //! ECS puts the group at the level of the event, apart from the indicator that speaks for it. Here the attribution of a match
 //! stands inside its enrichment as well, under `stormtag`.
 
+use std::collections::HashMap;
+
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value, json};
 
@@ -10,8 +12,9 @@ use super::date;
 use crate::attribution::Attribution;
 use crate::enrichment::{Enrichment, Located, Sighting};
 use crate::geo::{Asn, Place};
-use crate::intel::{Match, Subject};
+use crate::intel::{Identity, Match, Subject};
 use crate::observable::Kind;
+use crate::record::Record;
 
 /// `as` and `geo` of an entity. `host` and `observer` have no `as` in ECS.
 pub(crate) struct EcsLocation<'a> {
@@ -97,15 +100,19 @@ impl Serialize for EcsPlace<'_> {
 
 /// Writes `threat`, and `stormtag` with the attributions and with what was suppressed or out of date.
 pub(super) fn threat<M: SerializeMap>(enrichment: &Enrichment<'_>, map: &mut M) -> Result<(), M::Error> {
+    let speaks = Speaks::new(enrichment);
     let enrichments: Vec<Value> = enrichment
         .sightings()
         .iter()
-        .flat_map(|sighting| sighting.matches().map(move |found| enrichment_of(enrichment, sighting, &found)))
+        .flat_map(|sighting| {
+            sighting.matches().map(|found| enrichment_of(enrichment, sighting, &found, &speaks)).collect::<Vec<_>>()
+        })
         .collect();
     if !enrichments.is_empty() {
         let mut threat = Map::new();
         threat.insert("enrichments".into(), enrichments.into());
-        let best_actor = enrichment.attributions().iter().map(Attribution::subject).find(|subject| !subject.is_campaign());
+        let best_actor =
+            enrichment.attributions().iter().map(Attribution::subject).find(|subject| !subject.is_campaign());
         if let Some(subject) = best_actor {
             threat.insert("group".into(), group(subject));
         }
@@ -126,7 +133,12 @@ pub(super) fn threat<M: SerializeMap>(enrichment: &Enrichment<'_>, map: &mut M) 
 }
 
 /// One element of `threat.enrichments`.
-fn enrichment_of(enrichment: &Enrichment<'_>, sighting: &Sighting<'_>, found: &Match<'_>) -> Value {
+fn enrichment_of(
+    enrichment: &Enrichment<'_>,
+    sighting: &Sighting<'_>,
+    found: &Match<'_>,
+    speaks: &Speaks<'_>,
+) -> Value {
     let record = found.record();
     let mut indicator = Map::new();
     let mut put = |key: &str, value: Option<Value>| {
@@ -181,18 +193,7 @@ fn enrichment_of(enrichment: &Enrichment<'_>, sighting: &Sighting<'_>, found: &M
     if let Some(allowed) = found.informed_by() {
         own.insert("known_as".into(), json!({ "list": allowed.list, "reason": allowed.reason }));
     }
-    let speaks_for: Vec<Value> = enrichment
-        .attributions()
-        .iter()
-        .filter_map(|attribution| {
-            let evidence = attribution.evidence().iter().find(|e| e.found.identity() == found.identity())?;
-            (evidence.found.record() == record).then(|| {
-                let mut of = subject(attribution.subject());
-                of.insert("strength".into(), percent(evidence.strength()).into());
-                Value::Object(of)
-            })
-        })
-        .collect();
+    let speaks_for = speaks.of(found);
     if !speaks_for.is_empty() {
         own.insert("attributions".into(), speaks_for.into());
     }
@@ -204,6 +205,35 @@ fn enrichment_of(enrichment: &Enrichment<'_>, sighting: &Sighting<'_>, found: &M
         matched.insert("occurred".into(), occurred.into());
     }
     json!({ "indicator": indicator, "matched": matched, "stormtag": own })
+}
+
+/// For each match that is evidence, whom it speaks for and how strongly.
+struct Speaks<'a>(HashMap<Evident, Vec<(Subject<'a>, f64)>>);
+
+/// An indicator, and the record on it.
+type Evident = (Identity, *const Record);
+
+impl<'a> Speaks<'a> {
+    fn new(enrichment: &Enrichment<'a>) -> Self {
+        let mut speaks: HashMap<_, Vec<_>> = HashMap::new();
+        for attribution in enrichment.attributions() {
+            for evidence in attribution.evidence() {
+                let key = (evidence.found.identity(), std::ptr::from_ref(evidence.found.record()));
+                speaks.entry(key).or_default().push((attribution.subject(), evidence.strength()));
+            }
+        }
+        Self(speaks)
+    }
+
+    fn of(&self, found: &Match<'_>) -> Vec<Value> {
+        let subjects = self.0.get(&(found.identity(), std::ptr::from_ref(found.record())));
+        let told = subjects.into_iter().flatten().map(|&(of, strength)| {
+            let mut told = subject(of);
+            told.insert("strength".into(), percent(strength).into());
+            told.into()
+        });
+        told.collect()
+    }
 }
 
 fn group(subject: Subject<'_>) -> Value {

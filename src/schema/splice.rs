@@ -15,9 +15,12 @@ use super::{Patch, Schema};
 use crate::enrichment::Enrichment;
 use crate::event::{Mapping, Object, Scan, merge};
 
+/// By cell, and whether `as` is among what is said.
+type Cache = LruCache<(u32, bool), Box<[u8]>, foldhash::fast::RandomState>;
+
 /// What is said of addresses, rendered: a cell of the databases becomes bytes once.
 pub(crate) struct Rendered {
-    cache: Option<LruCache<(u32, bool), Box<[u8]>, foldhash::fast::RandomState>>,
+    cache: Option<Cache>,
     hits: u64,
     misses: u64,
     scratch: Vec<u8>,
@@ -103,7 +106,9 @@ fn ecs_members(
 ) -> Option<()> {
     let matched = !enrichment.sightings().is_empty();
     let threat = scan.targets.iter().take(Schema::Ecs.objects().len());
-    if scan.repeated || (matched && threat.clone().any(|target| target.object.is_some() || target.dotted || target.taken)) {
+    if scan.repeated
+        || (matched && threat.clone().any(|target| target.object.is_some() || target.dotted || target.taken))
+    {
         return None;
     }
     let mut ends = Ends::new(line, scan);
@@ -123,9 +128,9 @@ fn ecs_members(
     inside.sort_unstable_by_key(|slot| slot.map_or(u32::MAX, |(object, ..)| object.close));
     for (object, cell, with_as) in inside.into_iter().flatten() {
         let members = location(enrichment, rendered, cell, with_as);
-        ends.into_object(object, members, out);
+        ends.insert(object, members, out);
     }
-    ends.to_top(out);
+    ends.copy_to_top(out);
     for (number, cell) in described() {
         let target = scan.targets.get(usize::from(number))?;
         if target.object.is_some() {
@@ -215,7 +220,7 @@ fn native_members(
         return None;
     }
     let mut ends = Ends::new(line, scan);
-    ends.to_top(out);
+    ends.copy_to_top(out);
     ends.comma(out);
     out.extend_from_slice(b"\"stormtag\":{");
     for (&(field, cell), at) in enrichment.located.iter().zip(0..) {
@@ -265,7 +270,7 @@ impl<'l> Ends<'l> {
         self.done = at as usize;
     }
 
-    fn into_object(&mut self, object: Object, members: &[u8], out: &mut Vec<u8>) {
+    fn insert(&mut self, object: Object, members: &[u8], out: &mut Vec<u8>) {
         self.copy_to(object.close, out);
         if !members.is_empty() {
             if !object.empty {
@@ -276,7 +281,7 @@ impl<'l> Ends<'l> {
     }
 
     /// Copies up to the last brace.
-    fn to_top(&mut self, out: &mut Vec<u8>) {
+    fn copy_to_top(&mut self, out: &mut Vec<u8>) {
         self.copy_to(self.top.close, out);
     }
 
