@@ -7,7 +7,7 @@ use crate::enrichment::{Enrichment, Sighting};
 use crate::event::{self, FieldMap, Form, Hit, Mapping, Reads, Scan};
 use crate::intel::{Finding, Intel};
 use crate::live::Live;
-use crate::normal::NotObservable;
+use crate::normal::{self, NotObservable};
 use crate::observable::{Kind, Observable};
 use crate::schema::{Rendered, Schema, splice};
 use crate::time;
@@ -79,7 +79,7 @@ impl Worker {
         self
     }
 
-    /// Sets how many pieces of output the worker keeps ready, about 300 bytes each. Defaults to 16,384; 0 keeps none.
+    /// Sets how many pieces of output the worker keeps ready, about 300 bytes each. Defaults to 65,536; 0 keeps none.
     pub fn set_cache(&mut self, capacity: usize) -> &mut Self {
         self.rendered = Rendered::new(capacity);
         self
@@ -141,11 +141,11 @@ impl Worker {
         self.counters.events += 1;
         let Self { intel, mapping, counters, located, clock, scan, rendered, .. } = self;
         scan.resize(mapping.targets.len());
-        if scan.read(&mapping.plan, line).is_err() {
+        let Ok(text) = scan.read(&mapping.plan, line) else {
             counters.not_json += 1;
             out.extend_from_slice(line);
             return false;
-        }
+        };
         let mut sought = Sought::new(intel, mapping, counters, located);
         if scan.repeated {
             // Which of two members counts is for a parser to say.
@@ -154,7 +154,12 @@ impl Worker {
             }
         } else {
             for hit in &scan.hits {
-                sought.see_hit(hit, line);
+                sought.see_hit(hit, text);
+            }
+            if !sought.sightings.is_empty() {
+                for hit in &scan.hits {
+                    sought.see_time(hit, text);
+                }
             }
         }
         let enrichment = sought.finish(*clock);
@@ -179,7 +184,7 @@ impl Worker {
 }
 
 /// Pieces of output that a worker keeps ready.
-const DEFAULT_CACHE: usize = 1 << 14;
+const DEFAULT_CACHE: usize = 1 << 16;
 
 /// Sightings of one event; more are counted and not told, so that an event full of indicators stays of a size one can store.
 const SIGHTINGS: usize = 1024;
@@ -228,21 +233,79 @@ impl<'w> Sought<'w> {
         });
     }
 
-    /// Takes a value found in the bytes of a line.
-    fn see_hit(&mut self, hit: &Hit, line: &[u8]) {
-        let bytes = line.get(hit.start as usize..hit.end as usize).unwrap_or_default();
-        let decoded;
-        let text = match hit.form {
-            Form::Escaped => {
-                decoded = event::decode(bytes).unwrap_or_default();
-                &decoded
-            }
-            Form::Plain | Form::Number => std::str::from_utf8(bytes).unwrap_or_default(),
-        };
+    /// Takes a value found in a line.
+    #[inline]
+    fn see_hit(&mut self, hit: &Hit, line: &str) {
+        let raw = line.get(hit.start as usize..hit.end as usize).unwrap_or_default();
         for (field, reads) in self.mapping.plan.fields_at(hit.here, hit.wrapped) {
-            if hit.form != Form::Number || reads.takes_numbers() {
-                self.see(field, text);
+            match (reads, hit.form) {
+                // Time matters to what matched, and is read then.
+                (Reads::Time, _) => {}
+                (Reads::Kind(Kind::Ip), Form::Plain) => self.see_ip(field, raw),
+                (Reads::Kind(Kind::Domain), Form::Plain) => self.see_name(field, raw),
+                (Reads::Kind(Kind::Url), Form::Plain) => self.see_url(field, raw),
+                (_, Form::Plain) => self.see(field, raw),
+                (_, Form::Number) if !reads.takes_numbers() => {}
+                (_, Form::Number) => self.see(field, raw),
+                (_, Form::Escaped) => self.see(field, &event::decode(raw.as_bytes()).unwrap_or_default()),
             }
+        }
+    }
+
+    #[cold]
+    fn see_time(&mut self, hit: &Hit, line: &str) {
+        let raw = line.get(hit.start as usize..hit.end as usize).unwrap_or_default();
+        for (field, reads) in self.mapping.plan.fields_at(hit.here, hit.wrapped) {
+            if reads == Reads::Time {
+                self.see(field, raw);
+            }
+        }
+    }
+
+    /// As [`see`](Self::see), for the most frequent kind: most addresses are written as such and match nothing.
+    #[inline]
+    fn see_ip(&mut self, field: u16, text: &str) {
+        let Some(bits) = normal::v4(text.as_bytes()) else { return self.see(field, text) };
+        let (cover, cell) = self.intel.v4(bits);
+        if cover.is_none() {
+            self.counters.looked_up.add(Kind::Ip, 1);
+            self.locate(field, cell);
+        } else {
+            self.see(field, text);
+        }
+    }
+
+    /// As [`see`](Self::see), for a name in normal form that matches nothing.
+    #[inline]
+    fn see_name(&mut self, field: u16, text: &str) {
+        if normal::is_name(text.as_bytes()) && self.intel.name(text).is_none() {
+            self.counters.looked_up.add(Kind::Domain, 1);
+        } else {
+            self.see(field, text);
+        }
+    }
+
+    /// As [`see`](Self::see), for a URL in normal form that matches nothing, nor its host.
+    #[inline]
+    fn see_url(&mut self, field: u16, text: &str) {
+        if normal::is_url(text.as_bytes()) {
+            let host = normal::url_host(text);
+            // A host that begins with a letter is a name; whether one that begins with a digit is, the slow way tells.
+            let is_name = host.starts_with(|first: char| first.is_ascii_alphabetic());
+            if is_name && self.intel.name(host).is_none() && self.intel.url(text).is_none() {
+                self.counters.looked_up.add(Kind::Url, 1);
+                self.counters.looked_up.add(Kind::Domain, 1);
+                return;
+            }
+        }
+        self.see(field, text);
+    }
+
+    #[inline]
+    fn locate(&mut self, field: u16, cell: u32) {
+        if cell != 0 {
+            self.counters.located += 1;
+            self.located.push((field, cell));
         }
     }
 

@@ -3,7 +3,8 @@
 //! The whole line is checked, so that what a parser would refuse is refused here. What is kept are the spans of mapped fields
 //! and the ends of the objects that output goes into.
 
-use super::plan::{Mark, Node, Plan};
+use super::marks::Marks;
+use super::plan::{Key, Mark, Node, Plan};
 
 /// The line is not a JSON object, or is nested deeper than [`DEPTH`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,8 +22,11 @@ pub(crate) struct Scan {
     pub(crate) top: Object,
     /// For each target of the plan the object that output goes into.
     pub(crate) targets: Vec<Target>,
+    marks: Marks,
     /// A key that leads somewhere stands twice in one object: which value counts is for a parser to say.
     pub(crate) repeated: bool,
+    /// The keys of the top, if any of them may be a wrapper.
+    keys: Vec<(u32, u32)>,
     /// For each point of the plan, the object in which it was seen last.
     seen: Vec<u32>,
     objects: u32,
@@ -69,9 +73,10 @@ pub(crate) struct Target {
 }
 
 impl Scan {
-    /// Reads a line. Trailing white space, such as a carriage return, is allowed.
-    pub(crate) fn read(&mut self, plan: &Plan, line: &[u8]) -> Result<(), Bad> {
+    /// Reads a line and gives it back as text. Trailing white space, such as a carriage return, is allowed.
+    pub(crate) fn read<'l>(&mut self, plan: &Plan, line: &'l [u8]) -> Result<&'l str, Bad> {
         self.hits.clear();
+        self.keys.clear();
         self.repeated = false;
         self.targets.iter_mut().for_each(|target| *target = Target::default());
         self.seen.resize(plan.len(), 0);
@@ -80,10 +85,19 @@ impl Scan {
             self.objects = 0;
         }
         // Offsets are kept in 32 bits; escapes and control characters are checked on the way, the encoding at once.
-        if line.len() >= u32::MAX as usize || std::str::from_utf8(line).is_err() {
+        let text = std::str::from_utf8(line).map_err(|_| Bad)?;
+        if line.len() >= u32::MAX as usize {
             return Err(Bad);
         }
-        let mut reader = Reader { line, plan, scan: self };
+        let mut marks = std::mem::take(&mut self.marks);
+        marks.read(line);
+        let read = self.read_object(plan, line, &marks);
+        self.marks = marks;
+        read.map(|()| text)
+    }
+
+    fn read_object(&mut self, plan: &Plan, line: &[u8], marks: &Marks) -> Result<(), Bad> {
+        let mut reader = Reader { line, marks, plan, scan: self };
         let at = reader.space(0);
         if reader.byte(at) != b'{' {
             return Err(Bad);
@@ -92,6 +106,12 @@ impl Scan {
         let (end, object) = reader.object(at, point, DEPTH)?;
         let end = reader.space(end);
         self.top = object;
+        if self.hits.iter().any(|hit| hit.wrapped.is_some()) {
+            // A wrapper that stands twice holds what the last of them holds.
+            let key = |&(start, end): &(u32, u32)| line.get(start as usize..end as usize);
+            self.keys.sort_unstable_by_key(key);
+            self.repeated |= self.keys.windows(2).any(|pair| pair.first().map(key) == pair.last().map(key));
+        }
         if end == line.len() { Ok(()) } else { Err(Bad) }
     }
 
@@ -112,6 +132,7 @@ struct Point {
 
 struct Reader<'s> {
     line: &'s [u8],
+    marks: &'s Marks,
     plan: &'s Plan,
     scan: &'s mut Scan,
 }
@@ -150,9 +171,14 @@ impl Reader<'_> {
                 return Err(Bad);
             }
             at = self.space(at + 1);
+            if point.top && self.plan.wrapped().is_some() {
+                // With escapes a key is not known by its bytes.
+                self.scan.repeated |= escaped;
+                self.scan.keys.push((key.0 as u32, key.1 as u32));
+            }
             let next = self.step(point, key, escaped);
             at = match next {
-                Some(next) => self.member(at, point.top, next, key, instance, depth)?,
+                Some(next) => self.member(at, point.top, next, instance, depth)?,
                 None => self.skip(at, depth)?,
             };
             at = self.space(at);
@@ -167,17 +193,16 @@ impl Reader<'_> {
     /// Where a key leads from a point.
     #[inline]
     fn step(&self, point: Point, (start, end): (usize, usize), escaped: bool) -> Option<Point> {
-        let key = self.line.get(start..end)?;
         let decoded;
         let key = if escaped {
-            decoded = decode(key)?;
-            decoded.as_bytes()
+            decoded = decode(self.line.get(start..end)?)?;
+            Key::new(decoded.as_bytes())
         } else {
-            key
+            Key::within(self.line, start, end)
         };
-        let here = point.here.and_then(|node| self.plan.below(node, key));
+        let here = point.here.and_then(|node| self.plan.follow(node, &key));
         let wrapped = match point.wrapped {
-            Some(node) => self.plan.below(node, key),
+            Some(node) => self.plan.follow(node, &key),
             None if point.top => self.plan.wrapped(),
             None => None,
         };
@@ -190,7 +215,6 @@ impl Reader<'_> {
         at: usize,
         top: bool,
         next: Point,
-        key: (usize, usize),
         instance: u32,
         depth: u32,
     ) -> Result<usize, Bad> {
@@ -211,29 +235,19 @@ impl Reader<'_> {
                 return Ok(end);
             }
             Some(Mark::Target(number) | Mark::Taken(number)) => {
+                // A key with dots, or a member of the object: in the way both.
                 if let Some(target) = self.scan.targets.get_mut(usize::from(number)) {
                     target.taken = true;
                 }
             }
-            None => {}
-        }
-        if top && next.here.is_some() {
-            self.note_dotted(key);
+            Some(Mark::Member(number)) if top => {
+                if let Some(target) = self.scan.targets.get_mut(usize::from(number)) {
+                    target.dotted = true;
+                }
+            }
+            Some(Mark::Member(_)) | None => {}
         }
         self.value(at, next, depth)
-    }
-
-    /// A key at the top that has dots may spell a member of a target.
-    #[inline]
-    fn note_dotted(&mut self, (start, end): (usize, usize)) {
-        let key = self.line.get(start..end).unwrap_or_default();
-        let Some(dot) = memchr::memchr(b'.', key) else { return };
-        let first = key.get(..dot).unwrap_or_default();
-        if let Some(Mark::Target(number)) = self.plan.below(Node::ROOT, first).and_then(|node| self.plan.mark(node))
-            && let Some(target) = self.scan.targets.get_mut(usize::from(number))
-        {
-            target.dotted = true;
-        }
     }
 
     fn deeper(&self, depth: u32) -> Result<u32, Bad> {
@@ -345,7 +359,7 @@ impl Reader<'_> {
         let mut at = open + 1;
         let mut escaped = false;
         loop {
-            at = self.special(at)?;
+            at = self.marks.next(at).ok_or(Bad)?;
             match self.byte(at) {
                 b'"' => return Ok((at, escaped)),
                 b'\\' => {
@@ -355,24 +369,6 @@ impl Reader<'_> {
                 _ => return Err(Bad),
             }
         }
-    }
-
-    /// The next quote, backslash or control character.
-    #[inline]
-    fn special(&self, mut at: usize) -> Result<usize, Bad> {
-        use crate::swar::{HIGH, equal, splat};
-        while let Some(window) = self.line.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-            let window = u64::from_le_bytes(*window);
-            // Below 0x20: the subtraction borrows only from what is found already, and the lowest find is what counts.
-            let control = window.wrapping_sub(splat(0x20)) & !window & HIGH;
-            let found = equal(window, b'"') | equal(window, b'\\') | control;
-            if found != 0 {
-                return Ok(at + (found.trailing_zeros() / 8) as usize);
-            }
-            at += 8;
-        }
-        let rest = self.line.get(at..).unwrap_or_default();
-        rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20).map(|more| at + more).ok_or(Bad)
     }
 
     /// Reads the escape at the backslash; gives the place behind it.

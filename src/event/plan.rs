@@ -38,6 +38,8 @@ pub(crate) enum Mark {
     Target(u8),
     /// Something that the output of this number would write is there already.
     Taken(u8),
+    /// A member of that object: at the top, a key with dots leads here.
+    Member(u8),
 }
 
 impl Plan {
@@ -65,6 +67,19 @@ impl Plan {
             for name in names {
                 let node = plan.path(Node::ROOT, &format!("{target}.{name}"));
                 plan.branch(node, |branch| branch.mark = Some(Mark::Taken(number)));
+            }
+        }
+        let targets: Vec<(u8, Vec<Node>)> = plan
+            .branches
+            .iter()
+            .filter_map(|branch| match branch.mark {
+                Some(Mark::Target(number)) => Some((number, branch.below.nodes().collect())),
+                _ => None,
+            })
+            .collect();
+        for (number, nodes) in targets {
+            for node in nodes {
+                plan.branch(node, |branch| branch.mark = branch.mark.or(Some(Mark::Member(number))));
             }
         }
         plan
@@ -112,6 +127,12 @@ impl Plan {
     /// Where the key leads.
     #[inline]
     pub(crate) fn below(&self, node: Node, key: &[u8]) -> Option<Node> {
+        self.follow(node, &Key::new(key))
+    }
+
+    /// Where a key leads that has been prepared.
+    #[inline]
+    pub(crate) fn follow(&self, node: Node, key: &Key<'_>) -> Option<Node> {
         self.branches.get(node.index())?.below.get(key)
     }
 
@@ -167,6 +188,32 @@ struct Ends {
     length: u32,
 }
 
+/// A key, prepared for being looked up.
+pub(crate) struct Key<'k> {
+    bytes: &'k [u8],
+    ends: Ends,
+}
+
+impl<'k> Key<'k> {
+    #[inline]
+    pub(crate) fn new(bytes: &'k [u8]) -> Self {
+        Self { bytes, ends: Ends::of(bytes) }
+    }
+
+    /// The key that stands at this place of a line: a short one is cut from the eight bytes there, not gathered byte by byte.
+    #[inline]
+    pub(crate) fn within(line: &'k [u8], start: usize, end: usize) -> Self {
+        let bytes = line.get(start..end).unwrap_or_default();
+        match line.get(start..).and_then(<[u8]>::first_chunk::<8>) {
+            Some(window) if bytes.len() < 8 => {
+                let first = u64::from_le_bytes(*window) & ((1 << (8 * bytes.len())) - 1);
+                Self { bytes, ends: Ends { first, last: 0, length: bytes.len() as u32 } }
+            }
+            _ => Self::new(bytes),
+        }
+    }
+}
+
 impl Ends {
     #[inline]
     fn of(key: &[u8]) -> Self {
@@ -195,7 +242,7 @@ impl Ends {
 
 impl Keys {
     fn insert(&mut self, key: &str, node: Node) {
-        if self.get(key.as_bytes()).is_some() {
+        if self.get(&Key::new(key.as_bytes())).is_some() {
             return;
         }
         self.count += 1;
@@ -205,6 +252,10 @@ impl Keys {
             entries.into_iter().for_each(|entry| self.place(entry));
         }
         self.place(Entry { ends: Ends::of(key.as_bytes()), key: key.as_bytes().into(), node });
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = Node> + '_ {
+        self.slots.iter().flatten().map(|entry| entry.node)
     }
 
     fn place(&mut self, entry: Entry) {
@@ -220,12 +271,11 @@ impl Keys {
     }
 
     #[inline]
-    fn get(&self, key: &[u8]) -> Option<Node> {
+    fn get(&self, key: &Key<'_>) -> Option<Node> {
         let mask = self.slots.len().wrapping_sub(1);
-        let ends = Ends::of(key);
-        let mut at = ends.hash() as usize & mask;
+        let mut at = key.ends.hash() as usize & mask;
         while let Some(entry) = self.slots.get(at)? {
-            if entry.ends == ends && (key.len() <= 16 || *entry.key == *key) {
+            if entry.ends == key.ends && (key.bytes.len() <= 16 || *entry.key == *key.bytes) {
                 return Some(entry.node);
             }
             at = (at + 1) & mask;
@@ -271,13 +321,13 @@ mod tests {
         ];
         let mut map = Keys::default();
         for (key, number) in keys.iter().zip(0..) {
-            assert_eq!(map.get(key.as_bytes()), None, "{key}");
+            assert_eq!(map.get(&Key::new(key.as_bytes())), None, "{key}");
             map.insert(key, Node(number));
         }
         for (key, number) in keys.iter().zip(0..) {
-            assert_eq!(map.get(key.as_bytes()), Some(Node(number)), "{key}");
+            assert_eq!(map.get(&Key::new(key.as_bytes())), Some(Node(number)), "{key}");
         }
-        assert_eq!(map.get(b"01234567-ZZ-89abcdef"), None);
-        assert_eq!(Keys::default().get(b""), None);
+        assert_eq!(map.get(&Key::new(b"01234567-ZZ-89abcdef")), None);
+        assert_eq!(Keys::default().get(&Key::new(b"")), None);
     }
 }

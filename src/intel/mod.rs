@@ -137,6 +137,12 @@ impl Intel {
         self.geo.as_ref().map_or(0, |geo| geo.cell(address))
     }
 
+    /// What covers an IPv4 address, and the cell that holds it.
+    #[inline]
+    pub(crate) fn v4(&self, bits: u32) -> (CoverId, u32) {
+        (self.addresses.get_v4(bits), self.geo.as_ref().map_or(0, |geo| geo.cell_v4(bits)))
+    }
+
     #[inline]
     pub(crate) fn name(&self, name: &str) -> Option<(CoverId, u32)> {
         self.names.get(name)

@@ -52,7 +52,7 @@ impl Rendered {
             fresh = true;
             scratch.clear();
             render(scratch);
-            strip(scratch)
+            &**scratch
         };
         let members = match cache {
             Some(cache) => &**cache.get_or_insert(key, || make().into()),
@@ -202,8 +202,7 @@ fn location<'r>(enrichment: &Enrichment<'_>, rendered: &'r mut Rendered, cell: u
         let Some(geo) = enrichment.intel.geo() else { return };
         let entity = if with_as { "source" } else { "host" };
         if let Some(location) = EcsLocation::of(entity, geo.asn_of(cell), geo.place_of(cell)) {
-            // Writing to memory does not fail.
-            let _ = serde_json::to_writer(text, &location);
+            location.write_members(text);
         }
     })
 }
@@ -228,7 +227,8 @@ fn native_members(
         serde_json::to_writer(&mut *out, &enrichment.fields.field(field)?.path).ok()?;
         let members = rendered.members((cell, true), |text| {
             if let Some(geo) = enrichment.intel.geo() {
-                let _ = serde_json::to_writer(text, &Native::location(geo, cell));
+                let object = serde_json::to_vec(&Native::location(geo, cell)).unwrap_or_default();
+                text.extend_from_slice(strip(&object));
             }
         });
         if !members.is_empty() {
