@@ -171,7 +171,7 @@ impl Sort {
     /// Values that `known` says no to.
     pub(crate) fn misses(&self, known: impl Fn(&str) -> bool, draw: Draw, count: usize, seed: u64) -> Texts {
         let mut random = Random::new(seed);
-        let mut fresh = |random: &mut Random| {
+        let fresh = |random: &mut Random| {
             loop {
                 let value = (self.value)(random);
                 if !known(&value) {
@@ -225,12 +225,12 @@ pub(crate) fn build(feeds: impl IntoIterator<Item = Feed>) -> (Intel, Report) {
 
 /// A file of the shared data; says so loudly where there is none.
 pub(crate) fn data(path: &str) -> Option<PathBuf> {
-    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data")).join(path);
-    if !path.exists() {
-        eprintln!("SKIPPED: {} is not there", path.display());
-        return None;
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let found = above.map(|folder| folder.join("../shared/data").join(path)).find(|path| path.exists());
+    if found.is_none() {
+        eprintln!("SKIPPED: ../shared/data/{path} is not there");
     }
-    Some(path)
+    found
 }
 
 /// A file of the shared data, unpacked.
