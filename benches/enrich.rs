@@ -16,7 +16,7 @@ use common::random::Random;
 use common::{BATCH, DOMAIN, Draw, IPV4, Ring, SHA256, Texts, databases, feed, values};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde::Serialize;
-use stormtag::{Catalog, Geo, IntelBuilder, Live, Schema};
+use stormtag::{Catalog, Geo, IntelBuilder, Live, Observable, Schema};
 
 #[derive(Serialize)]
 struct Flow {
@@ -43,22 +43,21 @@ fn enrich(c: &mut Criterion) {
         builder.feed(feed(sort.kind, &sort.indicators(100_000, 1)));
     }
     let live = Live::new(builder.feed(feed(IPV4.kind, &addresses)).build().0);
+    let snapshot = live.snapshot();
     let mut random = Random::new(5);
     for outcome in ["miss", "match"] {
+        let known = |text: &str| !snapshot.look_up(&Observable::parse(IPV4.kind, text).unwrap()).is_empty();
         let destinations = match outcome {
-            "miss" => IPV4.misses(
-                |text| live.snapshot().look_up(&text.parse::<IpAddr>().unwrap().into()).matches().next().is_some(),
-                Draw::Zipf,
-                EVENTS,
-                6,
-            ),
+            "miss" => IPV4.misses(known, Draw::Zipf, EVENTS, 6),
             _ => IPV4.hits(&addresses, Draw::Zipf, EVENTS, 6),
         };
-        let flows: Vec<Flow> = destinations
+        let sources = IPV4.misses(known, Draw::Uniform, EVENTS, 7);
+        let flows: Vec<Flow> = sources
             .iter()
-            .map(|destination| Flow {
+            .zip(destinations.iter())
+            .map(|(source, destination)| Flow {
                 ts: "2026-03-01T00:00:00.001206Z".into(),
-                src_ip: values::address_v4(&mut random).into(),
+                src_ip: source.parse().unwrap(),
                 src_port: 40_514,
                 dst_ip: destination.parse().unwrap(),
                 dst_port: 443,
@@ -105,8 +104,9 @@ fn enrich(c: &mut Criterion) {
                 });
             });
         }
-        assert_eq!(worker.counters().events_matched > 0, outcome == "match");
-        assert!(worker.counters().located > 0);
+        let counters = worker.counters();
+        assert_eq!(counters.events_matched > 0, outcome == "match", "{counters:?}");
+        assert!(counters.located > 0);
     }
 }
 

@@ -67,7 +67,8 @@ fn main() {
         each(report.memory() as f64)
     );
     println!("\n{:<24} {:>12} {:>12} {:>12} {:>7}", "database", "file", "held", "reported", "held");
-    let line = |name: &str, files: Vec<(&str, Vec<u8>)>| {
+    let line = |name: &str, mut files: Vec<(&str, Vec<u8>)>| {
+        files.iter_mut().for_each(|(_, bytes)| bytes.shrink_to_fit());
         let file: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
         // The bytes of the files were there before, and are gone afterwards.
         let (geo, grown) = weigh(|| Geo::from_databases(files).unwrap());
@@ -82,8 +83,7 @@ fn main() {
             ("routeviews asn", "mmdb/built/routeviews-20151101-asn.mmdb.xz"),
             ("ipverse country", "mmdb/built/ipverse-geo-20260822-country.mmdb.xz"),
         ] {
-            if let Some(mut bytes) = unpacked(path) {
-                bytes.shrink_to_fit();
+            if let Some(bytes) = unpacked(path) {
                 line(name, vec![(name, bytes)]);
             }
         }

@@ -13,7 +13,7 @@ pub(crate) fn asn() -> Vec<u8> {
     let mut random = Random::new(11);
     let record = |random: &mut Random, number: usize| {
         json!({
-            "autonomous_system_number": 1 + number,
+            "autonomous_system_number": 70_000 + number,
             "autonomous_system_organization": values::prose(random, 12).trim(),
         })
     };

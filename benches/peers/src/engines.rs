@@ -29,7 +29,12 @@ pub(crate) fn address_hash_map(all: &Texts) -> Engine<'static, IpAddr> {
     Engine::new(
         "std HashMap<IpAddr, u32>",
         "no networks",
-        || all.iter().zip(0..).filter_map(|(text, id)| Some((text.parse().ok()?, id))).collect::<HashMap<IpAddr, u32>>(),
+        || {
+            all.iter()
+                .zip(0..)
+                .filter_map(|(text, id)| Some((text.parse().ok()?, id)))
+                .collect::<HashMap<IpAddr, u32>>()
+        },
         |map, address| map.contains_key(address),
     )
 }
@@ -43,7 +48,9 @@ pub(crate) fn address_ip_network_table(all: &Texts) -> Engine<'static, IpAddr> {
         }
         table
     };
-    Engine::new("ip_network_table", "the longest prefix", build, |table, &address| table.longest_match(address).is_some())
+    Engine::new("ip_network_table", "the longest prefix", build, |table, &address| {
+        table.longest_match(address).is_some()
+    })
 }
 
 pub(crate) fn address_prefix_trie(all: &Texts) -> Engine<'static, IpAddr> {
@@ -90,15 +97,21 @@ fn found(result: Option<QueryResult>) -> bool {
 
 pub(crate) fn address_matchy(all: &Texts, cache: usize) -> Engine<'static, IpAddr> {
     let name = if cache == 0 { "matchy 2, no cache" } else { "matchy 2, its default cache" };
-    Engine::new(name, "the longest prefix, decoded", || matchy(all.iter().map(str::to_owned), cache), |database, &address| {
-        found(database.lookup_ip(address).unwrap())
-    })
+    Engine::new(
+        name,
+        "the longest prefix, decoded",
+        || matchy(all.iter().map(str::to_owned), cache),
+        |database, &address| found(database.lookup_ip(address).unwrap()),
+    )
 }
 
 pub(crate) fn name_stormtag(names: &Texts) -> Engine<'static, String> {
-    Engine::new("stormtag", "normalised, subdomains", || build([feed(Kind::Domain, names)]).0, |intel, name: &String| {
-        Observable::parse(Kind::Domain, name).is_ok_and(|name| !intel.look_up(&name).is_empty())
-    })
+    Engine::new(
+        "stormtag",
+        "normalised, subdomains",
+        || build([feed(Kind::Domain, names)]).0,
+        |intel, name: &String| Observable::parse(Kind::Domain, name).is_ok_and(|name| !intel.look_up(&name).is_empty()),
+    )
 }
 
 pub(crate) fn name_hash_set(names: &Texts, subdomains: bool) -> Engine<'static, String> {
@@ -106,18 +119,23 @@ pub(crate) fn name_hash_set(names: &Texts, subdomains: bool) -> Engine<'static, 
         true => ("std HashSet<String>, label by label", "subdomains"),
         false => ("std HashSet<String>, whole name", "exact names"),
     };
-    Engine::new(title, remark, || names.iter().map(str::to_owned).collect::<HashSet<String>>(), move |set, name: &String| {
-        let mut rest = name.as_str();
-        loop {
-            if set.contains(rest) {
-                return true;
+    Engine::new(
+        title,
+        remark,
+        || names.iter().map(str::to_owned).collect::<HashSet<String>>(),
+        move |set, name: &String| {
+            let mut rest = name.as_str();
+            loop {
+                if set.contains(rest) {
+                    return true;
+                }
+                match rest.split_once('.') {
+                    Some((_, parent)) if subdomains => rest = parent,
+                    _ => return false,
+                }
             }
-            match rest.split_once('.') {
-                Some((_, parent)) if subdomains => rest = parent,
-                _ => return false,
-            }
-        }
-    })
+        },
+    )
 }
 
 pub(crate) fn name_matchy(names: &Texts, subdomains: bool, cache: usize) -> Engine<'static, String> {
@@ -205,8 +223,13 @@ pub(crate) fn place_maxminddb<'e>(asn: &[u8], city: &[u8]) -> Engine<'e, IpAddr>
 
 pub(crate) fn place_matchy<'e>(asn: &[u8], city: &[u8]) -> Engine<'e, IpAddr> {
     let open = |bytes: &[u8]| Database::from_bytes_builder(bytes.to_vec()).no_cache().open().unwrap();
-    Engine::new("matchy 2, no cache", "whole records, owned", || [asn, city].map(open), |[asn, city], &address| {
-        let (asn, city) = (black_box(asn.lookup_ip(address).unwrap()), black_box(city.lookup_ip(address).unwrap()));
-        found(asn) || found(city)
-    })
+    Engine::new(
+        "matchy 2, no cache",
+        "whole records, owned",
+        || [asn, city].map(open),
+        |[asn, city], &address| {
+            let (asn, city) = (black_box(asn.lookup_ip(address).unwrap()), black_box(city.lookup_ip(address).unwrap()));
+            found(asn) || found(city)
+        },
+    )
 }

@@ -3,9 +3,9 @@
 //! Nanoseconds a look-up, medians of turns; memory as the allocator counts it after building. What an engine does *not* know is said
 //! beside its figures: exact names only, addresses without networks, one network where several cover.
 
-mod engines;
 #[path = "../../common/mod.rs"]
 mod common;
+mod engines;
 
 use std::alloc::System;
 use std::hint::black_box;
@@ -78,7 +78,13 @@ fn compare<Q>(title: &str, engines: &[Engine<'_, Q>], inputs: &[(&str, Vec<Q>)])
                 format!(" {:.0} ({:.0} %) |", median(times), 100.0 * found as f64 / queries.len() as f64)
             })
             .collect();
-        println!("| {} |{columns} {:.2} | {:.1} | {} |", engine.name, engine.seconds, engine.bytes / 1e6, engine.remark);
+        println!(
+            "| {} |{columns} {:.2} | {:.1} | {} |",
+            engine.name,
+            engine.seconds,
+            engine.bytes / 1e6,
+            engine.remark
+        );
     }
 }
 
@@ -94,7 +100,9 @@ fn addresses() {
     let singles = IPV4.indicators(100_000, 1);
     let mut random = Random::new(2);
     let networks: Vec<String> = (0..20_000)
-        .map(|_| format!("{}/{}", values::address_v4(&mut random), 20 + random.below(11)).parse::<ipnet::IpNet>().unwrap())
+        .map(|_| {
+            format!("{}/{}", values::address_v4(&mut random), 20 + random.below(11)).parse::<ipnet::IpNet>().unwrap()
+        })
         .map(|network| network.trunc().to_string())
         .collect();
     let all: common::Texts = singles.iter().map(str::to_owned).chain(networks).collect();
@@ -138,7 +146,11 @@ fn names() {
         engines::name_matchy(&names, false, 10_000),
         engines::name_matchy(&names, true, 0),
     ];
-    compare("Indicators: 200,000 names, looked up as text", &engines, &[("miss", misses), ("miss, Zipf", zipf), ("hit", hits)]);
+    compare(
+        "Indicators: 200,000 names, looked up as text",
+        &engines,
+        &[("miss", misses), ("miss, Zipf", zipf), ("hit", hits)],
+    );
 }
 
 /// ASN, organisation, country, city, coordinates.
