@@ -57,7 +57,7 @@ pub(crate) fn name(random: &mut Random) -> String {
     name
 }
 
-/// A name as it is asked for: with up to three labels below the registered one.
+/// A name as it is asked for: with up to three labels below the registered one, which has a hyphen, as no indicator has: it misses.
 pub(crate) fn host(random: &mut Random) -> String {
     let mut host = String::new();
     for _ in 0..[0, 1, 1, 1, 2, 2, 3][random.below(7) as usize] {
@@ -67,6 +67,8 @@ pub(crate) fn host(random: &mut Random) -> String {
         }
         host.push('.');
     }
+    word(random, 2, &mut host);
+    host.push('-');
     host + &name(random)
 }
 
