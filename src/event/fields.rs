@@ -181,13 +181,13 @@ impl FieldMap {
     }
 
     fn add(&mut self, field: Field) {
-        // The same path in two maps: the first says what it is.
-        let known =
-            |other: &Field| (&other.path, other.wrapped, other.reads) == (&field.path, field.wrapped, field.reads);
-        if self.fields.iter().any(known) {
-            return;
+        // The same path in two maps: the first says what it is. A path that may be wrapped is also the bare one: both would see
+        // every value twice.
+        let same = |other: &&mut Field| (&other.path, other.reads) == (&field.path, field.reads);
+        match self.fields.iter_mut().find(same) {
+            Some(known) => known.wrapped |= field.wrapped,
+            None => self.fields.push(field),
         }
-        self.fields.push(field);
     }
 
     pub(crate) fn fields(&self) -> &[Field] {
@@ -210,6 +210,16 @@ mod tests {
         }
         assert!(FieldMap::named("splunk").is_none());
         assert!(FieldMap::builtin().fields().len() > 200);
+    }
+
+    #[test]
+    fn a_path_that_one_map_wraps_and_another_does_not_is_one_field() {
+        for (first, second) in [("?.query domain", "query domain"), ("query domain", "?.query domain")] {
+            let mut map = FieldMap::parse("a", first).unwrap();
+            map.extend(FieldMap::parse("b", second).unwrap());
+            assert_eq!(map.fields().len(), 1);
+            assert!(map.fields()[0].wrapped);
+        }
     }
 
     #[test]
