@@ -214,6 +214,16 @@ mod tests {
     }
 
     #[test]
+    fn a_path_that_one_map_wraps_and_another_does_not_is_one_field() {
+        for (first, second) in [("?.query domain", "query domain"), ("query domain", "?.query domain")] {
+            let mut map = FieldMap::parse("a", first).unwrap();
+            map.extend(FieldMap::parse("b", second).unwrap());
+            assert_eq!(map.fields().len(), 1);
+            assert!(map.fields()[0].wrapped);
+        }
+    }
+
+    #[test]
     fn a_wrong_line_is_an_error_that_names_it() {
         for (text, line, says) in [
             ("a ip\nb", ":2:", "path kind"),
