@@ -235,6 +235,10 @@ impl<'w> Sought<'w> {
                 decoded = event::decode(bytes).unwrap_or_default();
                 &decoded
             }
+            Form::Number if !event::is_plain_number(bytes) => {
+                decoded = event::decode_number(bytes).unwrap_or_default();
+                &decoded
+            }
             Form::Plain | Form::Number => std::str::from_utf8(bytes).unwrap_or_default(),
         };
         for &field in self.mapping.plan.fields(hit.node) {
