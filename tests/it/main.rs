@@ -2,6 +2,8 @@
 
 // Real files are compressed.
 #[cfg(feature = "compression")]
+mod bytes;
+#[cfg(feature = "compression")]
 mod data;
 #[cfg(feature = "compression")]
 mod feeds;
