@@ -9,5 +9,7 @@ mod data;
 mod feeds;
 #[cfg(feature = "compression")]
 mod geo;
+#[cfg(feature = "compression")]
+mod known_hits;
 mod mmdb;
 mod oracle;
