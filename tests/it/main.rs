@@ -3,6 +3,7 @@
 // Real files are compressed.
 #[cfg(feature = "compression")]
 mod bytes;
+mod corpus;
 #[cfg(feature = "compression")]
 mod data;
 #[cfg(feature = "compression")]
