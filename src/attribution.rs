@@ -2,8 +2,10 @@
 //!
 //! A pure function. Everything that is a matter of judgement stands in the tables at the foot of this file.
 
+use std::collections::HashMap;
+
 use crate::enrichment::Sighting;
-use crate::intel::{Intel, Link, Match, Subject, SubjectId};
+use crate::intel::{Intel, Match, Subject, SubjectId};
 use crate::observable::Shape;
 
 /// A campaign or an actor that the matches of an event speak of, how strongly, and why.
@@ -95,7 +97,7 @@ impl<'a> Attribution<'a> {
 /// Whom the sightings of an event speak of, at the time of the event, strongest first.
 pub(crate) fn attribute<'a>(intel: &'a Intel, sightings: &[Sighting<'a>], at: Option<i64>) -> Vec<Attribution<'a>> {
     // By subject and indicator the strongest record: feeds copy one another, so that agreement adds nothing.
-    let mut best: Vec<(SubjectId, Link, Evidence<'a>)> = Vec::new();
+    let mut best: HashMap<_, Evidence<'a>> = HashMap::new();
     for (sighting, number) in sightings.iter().zip(0..) {
         for found in sighting.matches() {
             let record = found.record();
@@ -111,23 +113,23 @@ pub(crate) fn attribute<'a>(intel: &'a Intel, sightings: &[Sighting<'a>], at: Op
             for link in found.links() {
                 let evidence =
                     Evidence { share: link.share, via: link.via.and_then(|via| intel.subject(via)), ..of_record };
-                let known = best.iter_mut().find(|(subject, _, other)| {
-                    *subject == link.subject && other.found.identity() == found.identity()
-                });
-                match known {
-                    Some(known) if known.2.strength() >= evidence.strength() => {}
-                    Some(known) => *known = (link.subject, *link, evidence),
-                    None => best.push((link.subject, *link, evidence)),
+                let known = best.entry((link.subject, found.identity())).or_insert(evidence);
+                if known.strength() < evidence.strength() {
+                    *known = evidence;
                 }
             }
         }
     }
-    best.sort_by(|a, b| a.0.cmp(&b.0).then(b.2.strength().total_cmp(&a.2.strength())));
+    let mut best: Vec<(SubjectId, Evidence<'a>)> =
+        best.into_iter().map(|((subject, _), evidence)| (subject, evidence)).collect();
+    best.sort_by(|(a, one), (b, other)| {
+        a.cmp(b).then(other.strength().total_cmp(&one.strength())).then(one.sighting.cmp(&other.sighting))
+    });
     let mut attributions: Vec<_> = best
         .chunk_by(|a, b| a.0 == b.0)
         .filter_map(|of_subject| {
             let subject = intel.subject(of_subject.first()?.0)?;
-            let evidence: Vec<_> = of_subject.iter().map(|(_, _, evidence)| *evidence).collect();
+            let evidence: Vec<_> = of_subject.iter().map(|(_, evidence)| *evidence).collect();
             let score = 1.0 - evidence.iter().map(|evidence| 1.0 - evidence.strength()).product::<f64>();
             Some(Attribution { subject, score, evidence })
         })

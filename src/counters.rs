@@ -32,6 +32,8 @@ pub struct Counters {
     pub suppressed: ByKind,
     /// Records outside their validity at the time of the event.
     pub outside_validity: ByKind,
+    /// Sightings beyond the 1,024 that are told of one event.
+    pub sightings_over_limit: u64,
     /// Snapshots taken.
     pub refreshes: u64,
     /// Pieces of output found ready in the cache.
@@ -131,6 +133,7 @@ impl AddAssign<&Counters> for Counters {
             matched,
             suppressed,
             outside_validity,
+            sightings_over_limit,
             refreshes,
             cache_hits,
             cache_misses,
@@ -145,6 +148,7 @@ impl AddAssign<&Counters> for Counters {
         self.matched += matched;
         self.suppressed += suppressed;
         self.outside_validity += outside_validity;
+        self.sightings_over_limit += sightings_over_limit;
         self.refreshes += refreshes;
         self.cache_hits += cache_hits;
         self.cache_misses += cache_misses;

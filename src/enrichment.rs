@@ -134,6 +134,8 @@ impl<'a> Sighting<'a> {
     /// The records that do not speak of the time of the event.
     pub fn outside_validity(&self) -> impl Iterator<Item = Match<'a>> + use<'a> {
         let time = self.time;
-        self.finding.matches().filter(move |found| time.is_some_and(|at| found.record().validity(at) != Validity::Valid))
+        self.finding
+            .matches()
+            .filter(move |found| time.is_some_and(|at| found.record().validity(at) != Validity::Valid))
     }
 }

@@ -130,6 +130,12 @@ impl Geo {
         })
     }
 
+    /// As [`cell`](Self::cell).
+    #[inline]
+    pub(crate) fn cell_v4(&self, bits: u32) -> u32 {
+        self.ranges.get_v4(bits)
+    }
+
     pub(crate) fn asn_of(&self, cell: u32) -> Option<Asn<'_>> {
         // AS 0 is nobody's (RFC 7607): the database names an organisation or a provider without a number.
         self.cells.asn(cell).filter(|asn| asn.number != 0)

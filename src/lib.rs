@@ -1,4 +1,30 @@
-//! stormtag
+#![doc = include_str!("../README.md")]
+//!
+//! # How it fits together
+//!
+//! ```text
+//!  LOADING: rare, may fail, one thread                QUERYING: always, cannot fail, many threads
+//!
+//!  feed files ──> Feed ─────┐                         event: JSON bytes, or any serde value
+//!  catalogue ───> Catalog ──┤                           │  FieldMap: which path holds what
+//!  allow-lists ─> AllowList ┤                           v
+//!  .mmdb files ─> Geo ──────┤                         Observable   typed, in normal form
+//!                           v                           │
+//!                     IntelBuilder                      v
+//!                           │  build                  Worker       one a thread: snapshot, cache, counters
+//!                           v                           │  asks
+//!                  (Intel, Report)                      v
+//!                           │  publish                Intel        addresses · names · URLs · digests · words · Geo
+//!                           v                           │
+//!                         Live ── snapshot ──> Worker   v
+//!                                                     Finding      matches, suppressed, ASN, place
+//!                                                       │  gathered over the event
+//!                                                       v
+//!                                                     Enrichment   sightings, attributions with their evidence
+//!                                                       │  Schema: ECS, native
+//!                                                       v
+//!                                                     patch        merged into the event, or spliced into its bytes
+//! ```
 
 mod allow;
 mod attribution;
@@ -22,20 +48,25 @@ mod swar;
 mod time;
 mod worker;
 
+// What is loaded.
 pub use allow::{AllowList, Expression, Mode, Substring, UnknownMode};
-pub use attribution::{Attribution, Evidence};
 pub use catalog::{Actor, Alias, Campaign, Catalog, Claim, Party, Software, Status};
-pub use counters::{ByKind, Counters};
-pub use enrichment::{Enrichment, Located, Sighting};
 pub use error::Error;
-pub use event::{FieldMap, Reads};
 pub use feed::{Columns, Defaults, Feed, Format, Reason, Rejected, Rejections, UnknownFormat};
 pub use geo::{Anonymity, Asn, Geo, GeoDatabase, Place};
-pub use intel::{Allowed, Finding, Intel, IntelBuilder, Limits, Match, Report, SourceReport, Subject};
-pub use live::Live;
 pub use normal::NotObservable;
 pub use observable::{Kind, Observable, Shape};
 pub use pattern::Pattern;
 pub use record::{Indicator, Record, Severity, Tlp, Validity};
+
+// What is made of it.
+pub use intel::{Allowed, Finding, Intel, IntelBuilder, Limits, Match, Report, SourceReport, Subject};
+pub use live::Live;
+
+// What asks it.
+pub use attribution::{Attribution, Evidence};
+pub use counters::{ByKind, Counters};
+pub use enrichment::{Enrichment, Located, Sighting};
+pub use event::{FieldMap, Reads};
 pub use schema::{Schema, UnknownSchema};
 pub use worker::Worker;

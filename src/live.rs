@@ -105,7 +105,8 @@ impl Live {
 }
 
 fn take_unused(snapshots: &mut Snapshots) -> Vec<Arc<Intel>> {
-    let (free, used) = std::mem::take(&mut snapshots.retired).into_iter().partition(|intel| Arc::strong_count(intel) == 1);
+    let (free, used) =
+        std::mem::take(&mut snapshots.retired).into_iter().partition(|intel| Arc::strong_count(intel) == 1);
     snapshots.retired = used;
     free
 }

@@ -7,7 +7,7 @@ use crate::enrichment::{Enrichment, Sighting};
 use crate::event::{self, FieldMap, Form, Hit, Mapping, Reads, Scan};
 use crate::intel::{Finding, Intel};
 use crate::live::Live;
-use crate::normal::NotObservable;
+use crate::normal::{self, NotObservable};
 use crate::observable::{Kind, Observable};
 use crate::schema::{Rendered, Schema, splice};
 use crate::time;
@@ -79,7 +79,7 @@ impl Worker {
         self
     }
 
-    /// Sets how many pieces of output the worker keeps ready, about 300 bytes each. Defaults to 16,384; 0 keeps none.
+    /// Sets how many pieces of output the worker keeps ready, about 300 bytes each. Defaults to 65,536; 0 keeps none.
     pub fn set_cache(&mut self, capacity: usize) -> &mut Self {
         self.rendered = Rendered::new(capacity);
         self
@@ -125,7 +125,7 @@ impl Worker {
         self.counters.events += 1;
         let Self { intel, mapping, counters, located, clock, .. } = self;
         let mut sought = Sought::new(intel, mapping, counters, located);
-        event::walk(&mapping.fields, &mapping.plan, event, &mut |field, text| sought.see(field, text));
+        event::walk(&mapping.plan, event, &mut |field, text| sought.see(field, text));
         sought.finish(*clock)
     }
 
@@ -141,20 +141,25 @@ impl Worker {
         self.counters.events += 1;
         let Self { intel, mapping, counters, located, clock, scan, rendered, .. } = self;
         scan.resize(mapping.targets.len());
-        if scan.read(&mapping.plan, line).is_err() {
+        let Ok(text) = scan.read(&mapping.plan, line) else {
             counters.not_json += 1;
             out.extend_from_slice(line);
             return false;
-        }
+        };
         let mut sought = Sought::new(intel, mapping, counters, located);
         if scan.repeated {
             // Which of two members counts is for a parser to say.
             if let Ok(event) = serde_json::from_slice::<serde_json::Value>(line) {
-                event::walk(&mapping.fields, &mapping.plan, &event, &mut |field, text| sought.see(field, text));
+                event::walk(&mapping.plan, &event, &mut |field, text| sought.see(field, text));
             }
         } else {
             for hit in &scan.hits {
-                sought.see_hit(hit, line);
+                sought.see_hit(hit, text);
+            }
+            if !sought.sightings.is_empty() {
+                for hit in &scan.hits {
+                    sought.see_time(hit, text);
+                }
             }
         }
         let enrichment = sought.finish(*clock);
@@ -178,9 +183,11 @@ impl Worker {
     }
 }
 
-
 /// Pieces of output that a worker keeps ready.
-const DEFAULT_CACHE: usize = 1 << 14;
+const DEFAULT_CACHE: usize = 1 << 16;
+
+/// Sightings of one event; more are counted and not told, so that an event full of indicators stays of a size one can store.
+const SIGHTINGS: usize = 1024;
 
 /// What is sought in one event, and what was found so far.
 struct Sought<'w> {
@@ -226,26 +233,90 @@ impl<'w> Sought<'w> {
         });
     }
 
-    /// Takes a value found in the bytes of a line.
-    fn see_hit(&mut self, hit: &Hit, line: &[u8]) {
-        let bytes = line.get(hit.start as usize..hit.end as usize).unwrap_or_default();
-        let decoded;
-        let text = match hit.form {
-            Form::Escaped => {
-                decoded = event::decode(bytes).unwrap_or_default();
-                &decoded
+    /// Takes a value found in a line.
+    #[inline]
+    fn see_hit(&mut self, hit: &Hit, line: &str) {
+        let raw = line.get(hit.start as usize..hit.end as usize).unwrap_or_default();
+        for (field, reads) in self.mapping.plan.fields_at(hit.here, hit.wrapped) {
+            match (reads, hit.form) {
+                // Time matters to what matched, and is read then.
+                (Reads::Time, _) => {}
+                (Reads::Kind(Kind::Ip), Form::Plain) => self.see_ip(field, raw),
+                (Reads::Kind(Kind::Domain), Form::Plain) => self.see_name(field, raw),
+                (Reads::Kind(Kind::Url), Form::Plain) => self.see_url(field, raw),
+                (_, Form::Plain) => self.see(field, raw),
+                (_, Form::Number) if !reads.takes_numbers() => {}
+                (_, Form::Number) => self.see_number(field, raw),
+                (_, Form::Escaped) => self.see(field, &event::decode(raw.as_bytes()).unwrap_or_default()),
             }
-            Form::Number if !event::is_plain_number(bytes) => {
-                decoded = event::decode_number(bytes).unwrap_or_default();
-                &decoded
+        }
+    }
+
+    #[cold]
+    fn see_time(&mut self, hit: &Hit, line: &str) {
+        let raw = line.get(hit.start as usize..hit.end as usize).unwrap_or_default();
+        for (field, reads) in self.mapping.plan.fields_at(hit.here, hit.wrapped) {
+            match (reads, hit.form) {
+                (Reads::Time, Form::Number) => self.see_number(field, raw),
+                (Reads::Time, _) => self.see(field, raw),
+                _ => {}
             }
-            Form::Plain | Form::Number => std::str::from_utf8(bytes).unwrap_or_default(),
-        };
-        for &field in self.mapping.plan.fields(hit.node) {
-            let takes = || self.mapping.fields.field(field).is_some_and(|field| field.reads.takes_numbers());
-            if hit.form != Form::Number || takes() {
-                self.see(field, text);
+        }
+    }
+
+    /// Takes a number as a parser reads it.
+    fn see_number(&mut self, field: u16, raw: &str) {
+        if event::is_plain_number(raw.as_bytes()) {
+            self.see(field, raw);
+        } else {
+            self.see(field, &event::decode_number(raw.as_bytes()).unwrap_or_default());
+        }
+    }
+
+    /// As [`see`](Self::see), for the most frequent kind: most addresses are written as such and match nothing.
+    #[inline]
+    fn see_ip(&mut self, field: u16, text: &str) {
+        let Some(bits) = normal::v4(text.as_bytes()) else { return self.see(field, text) };
+        let (cover, cell) = self.intel.v4(bits);
+        if cover.is_none() {
+            self.counters.looked_up.add(Kind::Ip, 1);
+            self.locate(field, cell);
+        } else {
+            self.see(field, text);
+        }
+    }
+
+    /// As [`see`](Self::see), for a name in normal form that matches nothing.
+    #[inline]
+    fn see_name(&mut self, field: u16, text: &str) {
+        if normal::is_name(text.as_bytes()) && self.intel.name(text).is_none() {
+            self.counters.looked_up.add(Kind::Domain, 1);
+        } else {
+            self.see(field, text);
+        }
+    }
+
+    /// As [`see`](Self::see), for a URL in normal form that matches nothing, nor its host.
+    #[inline]
+    fn see_url(&mut self, field: u16, text: &str) {
+        if normal::is_url(text.as_bytes()) {
+            let host = normal::url_host(text);
+            // A host that begins with a letter is a name; whether one that begins with a digit is, the slow way tells.
+            let is_name = host.starts_with(|first: char| first.is_ascii_alphabetic());
+            if is_name && self.intel.name(host).is_none() && self.intel.url(text).is_none() {
+                self.counters.looked_up.add(Kind::Url, 1);
+                self.counters.looked_up.add(Kind::Domain, 1);
+                return;
             }
+        }
+        self.see(field, text);
+    }
+
+    #[inline]
+    fn locate(&mut self, field: u16, cell: u32) {
+        if cell != 0 {
+            self.counters.located += 1;
+            self.located.push((field, cell));
         }
     }
 
@@ -256,6 +327,10 @@ impl<'w> Sought<'w> {
             self.located.push((number, finding.cell()));
         }
         if !finding.is_empty() {
+            if self.sightings.len() == SIGHTINGS {
+                self.counters.sightings_over_limit += 1;
+                return;
+            }
             let observable = observable.clone().into_owned();
             self.sightings.push((number, Sighting { field: path, observable, finding, time: None }));
         }

@@ -44,6 +44,8 @@ impl Catalog {
             let defaults = Defaults::from(Record { actors, ..Record::new("stormtag") });
             let feed = Feed::read(entry.indicators.as_bytes(), entry.file, Some(Format::Csv), &defaults)
                 .expect("built-in indicator files are well-formed");
+            all.rejected.extend(&feed.rejected);
+            all.ignored.extend(&feed.ignored);
             all.indicators.extend(feed.indicators.into_iter().map(|mut indicator| {
                 if !indicator.record.campaigns.is_empty() {
                     // The campaign leads to the actor, with the doubt of those who put it down to him.

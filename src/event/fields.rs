@@ -86,7 +86,7 @@ macro_rules! builtin {
         impl FieldMap {
             $($(#[$doc])*
             #[must_use]
-            #[expect(clippy::expect_used, reason = "the file is part of the crate and read in its tests")]
+            #[allow(clippy::expect_used, reason = "the file is part of the crate and read in its tests")]
             pub fn $name() -> Self {
                 const FILE: &str = concat!("data/fields/", $file);
                 Self::parse(FILE, include_str!(concat!("../../data/fields/", $file))).expect("built-in maps are well-formed")
@@ -181,13 +181,14 @@ impl FieldMap {
     }
 
     fn add(&mut self, field: Field) {
-        // The same path in two maps: the first says what it is. A path that may be wrapped is also the bare one: both would see
-        // every value twice.
-        let same = |other: &&mut Field| (&other.path, other.reads) == (&field.path, field.reads);
-        match self.fields.iter_mut().find(same) {
-            Some(known) => known.wrapped |= field.wrapped,
-            None => self.fields.push(field),
+        // The same path in two maps is one field; a wrapper allowed by either is allowed.
+        let known = |other: &&mut Field| (&other.path, other.reads) == (&field.path, field.reads);
+        if let Some(known) = self.fields.iter_mut().find(known) {
+            known.wrapped |= field.wrapped;
+            known.place = known.place.take().or(field.place);
+            return;
         }
+        self.fields.push(field);
     }
 
     pub(crate) fn fields(&self) -> &[Field] {

@@ -3,7 +3,8 @@
 //! The whole line is checked, so that what a parser would refuse is refused here. What is kept are the spans of mapped fields
 //! and the ends of the objects that output goes into.
 
-use super::plan::{Mark, Node, Plan};
+use super::marks::Marks;
+use super::plan::{Key, Mark, Node, Plan};
 
 /// The line is not a JSON object, or is nested deeper than [`DEPTH`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,8 +22,11 @@ pub(crate) struct Scan {
     pub(crate) top: Object,
     /// For each target of the plan the object that output goes into.
     pub(crate) targets: Vec<Target>,
+    marks: Marks,
     /// A key that leads somewhere stands twice in one object: which value counts is for a parser to say.
     pub(crate) repeated: bool,
+    /// The keys of the top, if any of them may be a wrapper.
+    keys: Vec<(u32, u32)>,
     /// For each point of the plan, the object in which it was seen last.
     seen: Vec<u32>,
     objects: u32,
@@ -31,8 +35,9 @@ pub(crate) struct Scan {
 /// A value that a field of the map holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Hit {
-    /// The point of the plan it stands at.
-    pub(crate) node: Node,
+    /// The points of the plan it stands at, also from within a wrapper.
+    pub(crate) here: Option<Node>,
+    pub(crate) wrapped: Option<Node>,
     /// The text between the quotes, or the number.
     pub(crate) start: u32,
     pub(crate) end: u32,
@@ -68,9 +73,10 @@ pub(crate) struct Target {
 }
 
 impl Scan {
-    /// Reads a line. Trailing white space, such as a carriage return, is allowed.
-    pub(crate) fn read(&mut self, plan: &Plan, line: &[u8]) -> Result<(), Bad> {
+    /// Reads a line and gives it back as text. Trailing white space, such as a carriage return, is allowed.
+    pub(crate) fn read<'l>(&mut self, plan: &Plan, line: &'l [u8]) -> Result<&'l str, Bad> {
         self.hits.clear();
+        self.keys.clear();
         self.repeated = false;
         self.targets.iter_mut().for_each(|target| *target = Target::default());
         self.seen.resize(plan.len(), 0);
@@ -79,10 +85,19 @@ impl Scan {
             self.objects = 0;
         }
         // Offsets are kept in 32 bits; escapes and control characters are checked on the way, the encoding at once.
-        if line.len() >= u32::MAX as usize || std::str::from_utf8(line).is_err() {
+        let text = std::str::from_utf8(line).map_err(|_| Bad)?;
+        if line.len() >= u32::MAX as usize {
             return Err(Bad);
         }
-        let mut reader = Reader { line, plan, scan: self };
+        let mut marks = std::mem::take(&mut self.marks);
+        marks.read(line);
+        let read = self.read_object(plan, line, &marks);
+        self.marks = marks;
+        read.map(|()| text)
+    }
+
+    fn read_object(&mut self, plan: &Plan, line: &[u8], marks: &Marks) -> Result<(), Bad> {
+        let mut reader = Reader { line, marks, plan, scan: self };
         let at = reader.space(0);
         if reader.byte(at) != b'{' {
             return Err(Bad);
@@ -91,6 +106,12 @@ impl Scan {
         let (end, object) = reader.object(at, point, DEPTH)?;
         let end = reader.space(end);
         self.top = object;
+        if self.hits.iter().any(|hit| hit.wrapped.is_some()) {
+            // A wrapper that stands twice holds what the last of them holds.
+            let key = |&(start, end): &(u32, u32)| line.get(start as usize..end as usize);
+            self.keys.sort_unstable_by_key(key);
+            self.repeated |= self.keys.windows(2).any(|pair| pair.first().map(key) == pair.last().map(key));
+        }
         if end == line.len() { Ok(()) } else { Err(Bad) }
     }
 
@@ -111,6 +132,7 @@ struct Point {
 
 struct Reader<'s> {
     line: &'s [u8],
+    marks: &'s Marks,
     plan: &'s Plan,
     scan: &'s mut Scan,
 }
@@ -149,9 +171,14 @@ impl Reader<'_> {
                 return Err(Bad);
             }
             at = self.space(at + 1);
+            if point.top && self.plan.wrapped().is_some() {
+                // With escapes a key is not known by its bytes.
+                self.scan.repeated |= escaped;
+                self.scan.keys.push((key.0 as u32, key.1 as u32));
+            }
             let next = self.step(point, key, escaped);
             at = match next {
-                Some(next) => self.member(at, point.top, next, key, instance, depth)?,
+                Some(next) => self.member(at, point.top, next, instance, depth)?,
                 None => self.skip(at, depth)?,
             };
             at = self.space(at);
@@ -166,17 +193,16 @@ impl Reader<'_> {
     /// Where a key leads from a point.
     #[inline]
     fn step(&self, point: Point, (start, end): (usize, usize), escaped: bool) -> Option<Point> {
-        let key = self.line.get(start..end)?;
         let decoded;
         let key = if escaped {
-            decoded = decode(key)?;
-            decoded.as_bytes()
+            decoded = decode(self.line.get(start..end)?)?;
+            Key::new(decoded.as_bytes())
         } else {
-            key
+            Key::within(self.line, start, end)
         };
-        let here = point.here.and_then(|node| self.plan.below(node, key));
+        let here = point.here.and_then(|node| self.plan.follow(node, &key));
         let wrapped = match point.wrapped {
-            Some(node) => self.plan.below(node, key),
+            Some(node) => self.plan.follow(node, &key),
             None if point.top => self.plan.wrapped(),
             None => None,
         };
@@ -189,7 +215,6 @@ impl Reader<'_> {
         at: usize,
         top: bool,
         next: Point,
-        key: (usize, usize),
         instance: u32,
         depth: u32,
     ) -> Result<usize, Bad> {
@@ -210,29 +235,19 @@ impl Reader<'_> {
                 return Ok(end);
             }
             Some(Mark::Target(number) | Mark::Taken(number)) => {
+                // A key with dots, or a member of the object: in the way both.
                 if let Some(target) = self.scan.targets.get_mut(usize::from(number)) {
                     target.taken = true;
                 }
             }
-            None => {}
-        }
-        if top && next.here.is_some() {
-            self.note_dotted(key);
+            Some(Mark::Member(number)) if top => {
+                if let Some(target) = self.scan.targets.get_mut(usize::from(number)) {
+                    target.dotted = true;
+                }
+            }
+            Some(Mark::Member(_)) | None => {}
         }
         self.value(at, next, depth)
-    }
-
-    /// A key at the top that has dots may spell a member of a target.
-    #[inline]
-    fn note_dotted(&mut self, (start, end): (usize, usize)) {
-        let key = self.line.get(start..end).unwrap_or_default();
-        let Some(dot) = memchr::memchr(b'.', key) else { return };
-        let first = key.get(..dot).unwrap_or_default();
-        if let Some(Mark::Target(number)) = self.plan.below(Node::ROOT, first).and_then(|node| self.plan.mark(node))
-            && let Some(target) = self.scan.targets.get_mut(usize::from(number))
-        {
-            target.dotted = true;
-        }
     }
 
     fn deeper(&self, depth: u32) -> Result<u32, Bad> {
@@ -276,11 +291,8 @@ impl Reader<'_> {
 
     #[inline]
     fn hit(&mut self, point: Point, start: usize, end: usize, form: Form) {
-        for node in [point.here, point.wrapped].into_iter().flatten() {
-            if !self.plan.fields(node).is_empty() {
-                self.scan.hits.push(Hit { node, start: start as u32, end: end as u32, form });
-            }
-        }
+        let Point { here, wrapped, .. } = point;
+        self.scan.hits.push(Hit { here, wrapped, start: start as u32, end: end as u32, form });
     }
 
     /// Reads a value that no path leads to.
@@ -347,7 +359,7 @@ impl Reader<'_> {
         let mut at = open + 1;
         let mut escaped = false;
         loop {
-            at = self.special(at)?;
+            at = self.marks.next(at).ok_or(Bad)?;
             match self.byte(at) {
                 b'"' => return Ok((at, escaped)),
                 b'\\' => {
@@ -357,24 +369,6 @@ impl Reader<'_> {
                 _ => return Err(Bad),
             }
         }
-    }
-
-    /// The next quote, backslash or control character.
-    #[inline]
-    fn special(&self, mut at: usize) -> Result<usize, Bad> {
-        use crate::swar::{HIGH, equal, splat};
-        while let Some(window) = self.line.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-            let window = u64::from_le_bytes(*window);
-            // Below 0x20: the subtraction borrows only from what is found already, and the lowest find is what counts.
-            let control = window.wrapping_sub(splat(0x20)) & !window & HIGH;
-            let found = equal(window, b'"') | equal(window, b'\\') | control;
-            if found != 0 {
-                return Ok(at + (found.trailing_zeros() / 8) as usize);
-            }
-            at += 8;
-        }
-        let rest = self.line.get(at..).unwrap_or_default();
-        rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20).map(|more| at + more).ok_or(Bad)
     }
 
     /// Reads the escape at the backslash; gives the place behind it.
@@ -447,17 +441,16 @@ mod tests {
     use super::*;
     use crate::event::{FieldMap, walk};
 
-    fn plan() -> (FieldMap, Plan) {
+    fn plan() -> Plan {
         let map = FieldMap::parse("m", "a ip\nb.c ip\n?.x.y domain\nt time\nsource.ip ip source\n").unwrap();
-        let plan = Plan::new(&map, &[("source", &["as", "geo"])]);
-        (map, plan)
+        Plan::new(&map, &[("source", &["as", "geo"])])
     }
 
     /// What a parser sees of the line, if it takes it.
-    fn parsed(map: &FieldMap, plan: &Plan, line: &[u8]) -> Option<Vec<(u16, String)>> {
+    fn parsed(plan: &Plan, line: &[u8]) -> Option<Vec<(u16, String)>> {
         let value: serde_json::Value = serde_json::from_slice(line).ok().filter(serde_json::Value::is_object)?;
         let mut seen = Vec::new();
-        walk(map, plan, &value, &mut |field, text| seen.push((field, text.to_owned())));
+        walk(plan, &value, &mut |field, text| seen.push((field, text.to_owned())));
         seen.retain(|(field, _)| *field != 3);
         seen.sort();
         Some(seen)
@@ -475,7 +468,7 @@ mod tests {
                 Form::Plain => String::from_utf8(text.to_vec()).unwrap(),
                 Form::Number => continue,
             };
-            seen.extend(plan.fields(hit.node).iter().map(|&field| (field, text.clone())));
+            seen.extend(plan.fields_at(hit.here, hit.wrapped).map(|(field, _)| (field, text.clone())));
         }
         seen.retain(|(field, _)| *field != 3);
         seen.sort();
@@ -484,7 +477,7 @@ mod tests {
 
     #[test]
     fn targets_are_found() {
-        let (_, plan) = plan();
+        let plan = plan();
         let mut scan = Scan::default();
         scan.resize(1);
         let line = br#" {"source": {"ip":"x"} , "z":1}"#;
@@ -501,12 +494,38 @@ mod tests {
 
     /// JSON by a coin: mostly well-formed, of keys that lead somewhere, sometimes with a byte struck out or replaced.
     fn lines() -> impl Strategy<Value = Vec<u8>> {
-        let text = prop::sample::select(vec!["", "a", "1.2.3.4", "x\\u0041\\n", "\\ud83d\\ude00", "\\ud83d", "ü", "\\x", "12345678901\\\""]);
+        let text = prop::sample::select(vec![
+            "",
+            "a",
+            "1.2.3.4",
+            "x\\u0041\\n",
+            "\\ud83d\\ude00",
+            "\\ud83d",
+            "ü",
+            "\\x",
+            "12345678901\\\"",
+        ]);
         let leaf = prop_oneof![
             text.prop_map(|text| format!("\"{text}\"")),
-            prop::sample::select(vec!["1", "-0.5e3", "1e999", "01", "true", "null", "nul", "-", "1."]).prop_map(String::from),
+            prop::sample::select(vec!["1", "-0.5e3", "1e999", "01", "true", "null", "nul", "-", "1."])
+                .prop_map(String::from),
         ];
-        let keys = prop::sample::select(vec!["a", "b", "b.c", "c", "x", "y", "x.y", "t", "source", "ip", "source.ip", "as", "\\u0061", "z"]);
+        let keys = prop::sample::select(vec![
+            "a",
+            "b",
+            "b.c",
+            "c",
+            "x",
+            "y",
+            "x.y",
+            "t",
+            "source",
+            "ip",
+            "source.ip",
+            "as",
+            "\\u0061",
+            "z",
+        ]);
         let value = leaf.prop_recursive(4, 40, 6, move |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(", "))),
@@ -521,7 +540,11 @@ mod tests {
                 let mut line = line.into_bytes();
                 if let Some(byte) = byte {
                     let at = at.index(line.len());
-                    if strike { line.remove(at); } else { line[at] = byte }
+                    if strike {
+                        line.remove(at);
+                    } else {
+                        line[at] = byte
+                    }
                 }
                 line
             },
@@ -532,8 +555,8 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(4000))]
         #[test]
         fn a_scan_sees_what_a_parser_sees(line in lines()) {
-            let (map, plan) = plan();
-            let (parsed, scanned) = (parsed(&map, &plan, &line), scanned(&plan, &line));
+            let plan = plan();
+            let (parsed, scanned) = (parsed(&plan, &line), scanned(&plan, &line));
             prop_assert_eq!(parsed.is_some(), scanned.is_some(), "{}", String::from_utf8_lossy(&line));
             if let (Some(parsed), Some((scanned, false))) = (parsed, scanned) {
                 prop_assert_eq!(parsed, scanned, "{}", String::from_utf8_lossy(&line));

@@ -30,7 +30,8 @@ impl Mapping {
                 u8::try_from(at).ok()
             }));
         }
-        let names: Vec<(&str, &[&str])> = targets.iter().map(|target| (&**target, schema.written_into(target))).collect();
+        let names: Vec<(&str, &[&str])> =
+            targets.iter().map(|target| (&**target, schema.written_into(target))).collect();
         let plan = Plan::new(&fields, &names);
         Self { fields, schema, plan, targets, described_in }
     }

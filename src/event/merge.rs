@@ -153,7 +153,10 @@ fn skip(line: &[u8], mut at: usize) -> usize {
                 continue;
             }
             Some(_) => {
-                while line.get(at).is_some_and(|byte| !matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r')) {
+                while line
+                    .get(at)
+                    .is_some_and(|byte| !matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r'))
+                {
                     at += 1;
                 }
             }
@@ -182,11 +185,20 @@ mod tests {
         for (line, expected) in [
             ("{}", r#"{"list":[3],"source":{"geo":{"city":"Bern"},"n":1}}"#),
             (r#"{"x":1.50}"#, r#"{"x":1.50,"list":[3],"source":{"geo":{"city":"Bern"},"n":1}}"#),
-            (r#"{"source":{"geo":{"city":"Uri"}},"list":[1, 2]}"#, r#"{"source":{"geo":{"city":"Uri"},"n":1},"list":[1, 2,3]}"#),
+            (
+                r#"{"source":{"geo":{"city":"Uri"}},"list":[1, 2]}"#,
+                r#"{"source":{"geo":{"city":"Uri"},"n":1},"list":[1, 2,3]}"#,
+            ),
             (r#"{"source":"x","list":{}}"#, r#"{"source":"x","list":{}}"#),
             (r#"{"source": { } , "list": [ ] }"#, r#"{"source": { "geo":{"city":"Bern"},"n":1} , "list": [ 3] }"#),
-            (r#"{"source.geo.zip":1,"list":[]}"#, r#"{"source.geo.zip":1,"list":[3],"source.geo.city":"Bern","source.n":1}"#),
-            (r#"{"source.geo":{"zip":1},"list":[]}"#, r#"{"source.geo":{"zip":1,"city":"Bern"},"list":[3],"source.n":1}"#),
+            (
+                r#"{"source.geo.zip":1,"list":[]}"#,
+                r#"{"source.geo.zip":1,"list":[3],"source.geo.city":"Bern","source.n":1}"#,
+            ),
+            (
+                r#"{"source.geo":{"zip":1},"list":[]}"#,
+                r#"{"source.geo":{"zip":1,"city":"Bern"},"list":[3],"source.n":1}"#,
+            ),
         ] {
             assert_eq!(merged(line, &patch), expected, "{line}");
         }

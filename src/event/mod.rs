@@ -3,6 +3,7 @@
 mod fields;
 mod json;
 mod mapping;
+mod marks;
 mod merge;
 mod number;
 mod plan;

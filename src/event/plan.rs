@@ -1,6 +1,6 @@
 //! Plans: the paths of a field map and of a schema as one tree, made for being walked by key.
 
-use super::fields::FieldMap;
+use super::fields::{FieldMap, Reads};
 
 /// The tree of paths. From each point every point below is one look-up away, by the key that leads there: `id` and `id.orig_h`
 /// both, so that nested and dotted spellings cost the same.
@@ -27,8 +27,8 @@ impl Node {
 
 #[derive(Debug, Default)]
 struct Branch {
-    /// Fields whose path ends here.
-    fields: Vec<u16>,
+    /// Fields whose path ends here, and how they read.
+    fields: Vec<(u16, Reads)>,
     mark: Option<Mark>,
     below: Keys,
     /// Where keys lead that no path knows, by how they begin: they spell members of what is written into with dots.
@@ -42,6 +42,8 @@ pub(crate) enum Mark {
     Target(u8),
     /// Something that the output of this number would write is there already.
     Taken(u8),
+    /// A member of that object: at the top, a key with dots leads here.
+    Member(u8),
 }
 
 impl Plan {
@@ -58,10 +60,10 @@ impl Plan {
                     }
                 };
                 let node = plan.path(root, &field.path);
-                plan.branch(node, |branch| branch.fields.push(number));
+                plan.branch(node, |branch| branch.fields.push((number, field.reads)));
             }
             let node = plan.path(Node::ROOT, &field.path);
-            plan.branch(node, |branch| branch.fields.push(number));
+            plan.branch(node, |branch| branch.fields.push((number, field.reads)));
         }
         for (&(target, names), number) in targets.iter().zip(0..) {
             let node = plan.path(Node::ROOT, target);
@@ -69,6 +71,19 @@ impl Plan {
             for name in names {
                 let node = plan.path(Node::ROOT, &format!("{target}.{name}"));
                 plan.branch(node, |branch| branch.mark = Some(Mark::Taken(number)));
+            }
+        }
+        let members: Vec<(u8, Vec<Node>)> = plan
+            .branches
+            .iter()
+            .filter_map(|branch| match branch.mark {
+                Some(Mark::Target(number)) => Some((number, branch.below.nodes().collect())),
+                _ => None,
+            })
+            .collect();
+        for (number, nodes) in members {
+            for node in nodes {
+                plan.branch(node, |branch| branch.mark = branch.mark.or(Some(Mark::Member(number))));
             }
         }
         plan.on_paths = plan.branches.len();
@@ -82,6 +97,7 @@ impl Plan {
     /// `"source.geo.name"`, or `"geo.name"` within `source`, stands in it.
     fn dotted(&mut self, target: &str, names: &[&str], number: u8) {
         let (beside, inside) = (self.push(), self.push());
+        self.branch(beside, |branch| branch.mark = Some(Mark::Member(number)));
         self.branch(inside, |branch| branch.mark = Some(Mark::Taken(number)));
         let Some(object) = self.below(Node::ROOT, target.as_bytes()) else { return };
         let mut prefixes = Vec::new();
@@ -147,14 +163,32 @@ impl Plan {
     /// Where the key leads.
     #[inline]
     pub(crate) fn below(&self, node: Node, key: &[u8]) -> Option<Node> {
-        let branch = self.branches.get(node.index())?;
-        branch.below.get(key).or_else(|| branch.dotted(key))
+        self.follow(node, &Key::new(key))
     }
 
-    /// The fields whose path ends here.
+    /// Where a key leads that has been prepared.
     #[inline]
-    pub(crate) fn fields(&self, node: Node) -> &[u16] {
-        self.branches.get(node.index()).map_or(&[], |branch| &branch.fields)
+    pub(crate) fn follow(&self, node: Node, key: &Key<'_>) -> Option<Node> {
+        let branch = self.branches.get(node.index())?;
+        branch.below.get(key).or_else(|| branch.dotted(key.bytes))
+    }
+
+    #[inline]
+    fn fields(&self, node: Option<Node>) -> &[(u16, Reads)] {
+        node.and_then(|node| self.branches.get(node.index())).map_or(&[], |branch| &branch.fields)
+    }
+
+    /// The fields that a value is, whose keys lead here, and there from within a wrapper. A value is read once in each way: the
+    /// whole path goes before the one within a wrapper.
+    #[inline]
+    pub(crate) fn fields_at(
+        &self,
+        here: Option<Node>,
+        wrapped: Option<Node>,
+    ) -> impl Iterator<Item = (u16, Reads)> + '_ {
+        let first = self.fields(here);
+        let second = self.fields(wrapped).iter().filter(|(_, reads)| !first.iter().any(|(_, other)| other == reads));
+        first.iter().chain(second).copied()
     }
 
     #[inline]
@@ -202,6 +236,32 @@ struct Ends {
     length: u32,
 }
 
+/// A key, prepared for being looked up.
+pub(crate) struct Key<'k> {
+    bytes: &'k [u8],
+    ends: Ends,
+}
+
+impl<'k> Key<'k> {
+    #[inline]
+    pub(crate) fn new(bytes: &'k [u8]) -> Self {
+        Self { bytes, ends: Ends::of(bytes) }
+    }
+
+    /// The key that stands at this place of a line: a short one is cut from the eight bytes there, not gathered byte by byte.
+    #[inline]
+    pub(crate) fn within(line: &'k [u8], start: usize, end: usize) -> Self {
+        let bytes = line.get(start..end).unwrap_or_default();
+        match line.get(start..).and_then(<[u8]>::first_chunk::<8>) {
+            Some(window) if bytes.len() < 8 => {
+                let first = u64::from_le_bytes(*window) & ((1 << (8 * bytes.len())) - 1);
+                Self { bytes, ends: Ends { first, last: 0, length: bytes.len() as u32 } }
+            }
+            _ => Self::new(bytes),
+        }
+    }
+}
+
 impl Ends {
     #[inline]
     fn of(key: &[u8]) -> Self {
@@ -222,14 +282,15 @@ impl Ends {
 
     #[inline]
     fn hash(self) -> u64 {
-        let mixed = (self.first ^ self.last.rotate_left(23) ^ u64::from(self.length)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed =
+            (self.first ^ self.last.rotate_left(23) ^ u64::from(self.length)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         mixed ^ (mixed >> 32)
     }
 }
 
 impl Keys {
     fn insert(&mut self, key: &str, node: Node) {
-        if self.get(key.as_bytes()).is_some() {
+        if self.get(&Key::new(key.as_bytes())).is_some() {
             return;
         }
         self.count += 1;
@@ -239,6 +300,10 @@ impl Keys {
             entries.into_iter().for_each(|entry| self.place(entry));
         }
         self.place(Entry { ends: Ends::of(key.as_bytes()), key: key.as_bytes().into(), node });
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = Node> + '_ {
+        self.slots.iter().flatten().map(|entry| entry.node)
     }
 
     fn place(&mut self, entry: Entry) {
@@ -253,17 +318,12 @@ impl Keys {
         }
     }
 
-    fn nodes(&self) -> impl Iterator<Item = Node> + '_ {
-        self.slots.iter().flatten().map(|entry| entry.node)
-    }
-
     #[inline]
-    fn get(&self, key: &[u8]) -> Option<Node> {
+    fn get(&self, key: &Key<'_>) -> Option<Node> {
         let mask = self.slots.len().wrapping_sub(1);
-        let ends = Ends::of(key);
-        let mut at = ends.hash() as usize & mask;
+        let mut at = key.ends.hash() as usize & mask;
         while let Some(entry) = self.slots.get(at)? {
-            if entry.ends == ends && (key.len() <= 16 || *entry.key == *key) {
+            if entry.ends == key.ends && (key.bytes.len() <= 16 || *entry.key == *key.bytes) {
                 return Some(entry.node);
             }
             at = (at + 1) & mask;
@@ -275,6 +335,7 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observable::Kind;
 
     #[test]
     fn dotted_keys_lead_where_nested_ones_do() {
@@ -286,9 +347,9 @@ mod tests {
         assert_eq!(below(Node::ROOT, "a.b"), Some(ab));
         assert_eq!(below(ab, "c"), below(Node::ROOT, "a.b.c"));
         assert_eq!(below(ab, "c"), below(a, "b.c"));
-        assert_eq!(plan.fields(ab), [1]);
+        assert_eq!(plan.fields(Some(ab)), [(1, Reads::Kind(Kind::Domain))]);
         assert_eq!(below(Node::ROOT, "b"), None);
-        assert_eq!(plan.fields(below(plan.wrapped().unwrap(), "x.y").unwrap()), [2]);
+        assert_eq!(plan.fields(below(plan.wrapped().unwrap(), "x.y")), [(2, Reads::Kind(Kind::Url))]);
         assert_eq!(plan.mark(a), Some(Mark::Target(0)));
         assert_eq!(plan.mark(below(Node::ROOT, "a.z").unwrap()), Some(Mark::Taken(0)));
     }
@@ -299,12 +360,12 @@ mod tests {
         let plan = Plan::new(&map, &[("a", &["z"])]);
         let mark = |node, key: &str| plan.below(node, key.as_bytes()).map(|node| (plan.mark(node), node.index() >= plan.len()));
         let a = plan.below(Node::ROOT, b"a").unwrap();
-        assert_eq!(mark(Node::ROOT, "a.port"), Some((None, true)));
+        assert_eq!(mark(Node::ROOT, "a.port"), Some((Some(Mark::Member(0)), true)));
         assert_eq!(mark(Node::ROOT, "a.z.name"), Some((Some(Mark::Taken(0)), true)));
         assert_eq!(mark(a, "z.name"), Some((Some(Mark::Taken(0)), true)));
         assert_eq!(mark(Node::ROOT, "a.z.number"), Some((Some(Mark::Taken(0)), false)));
         assert_eq!(mark(a, "z.number"), Some((Some(Mark::Taken(0)), false)));
-        assert_eq!(mark(Node::ROOT, "a.ip"), Some((None, false)));
+        assert_eq!(mark(Node::ROOT, "a.ip"), Some((Some(Mark::Member(0)), false)));
         for key in ["ab.c", "b.a.z", "zz", "", "."] {
             assert_eq!(mark(Node::ROOT, key), None, "{key}");
         }
@@ -312,16 +373,26 @@ mod tests {
 
     #[test]
     fn keys_are_told_apart() {
-        let keys = ["", "a", "ab", "source.ip", "source.ipx", "01234567", "0123456789abcdef", "01234567-XX-89abcdef", "01234567-YY-89abcdef"];
+        let keys = [
+            "",
+            "a",
+            "ab",
+            "source.ip",
+            "source.ipx",
+            "01234567",
+            "0123456789abcdef",
+            "01234567-XX-89abcdef",
+            "01234567-YY-89abcdef",
+        ];
         let mut map = Keys::default();
         for (key, number) in keys.iter().zip(0..) {
-            assert_eq!(map.get(key.as_bytes()), None, "{key}");
+            assert_eq!(map.get(&Key::new(key.as_bytes())), None, "{key}");
             map.insert(key, Node(number));
         }
         for (key, number) in keys.iter().zip(0..) {
-            assert_eq!(map.get(key.as_bytes()), Some(Node(number)), "{key}");
+            assert_eq!(map.get(&Key::new(key.as_bytes())), Some(Node(number)), "{key}");
         }
-        assert_eq!(map.get(b"01234567-ZZ-89abcdef"), None);
-        assert_eq!(Keys::default().get(b""), None);
+        assert_eq!(map.get(&Key::new(b"01234567-ZZ-89abcdef")), None);
+        assert_eq!(Keys::default().get(&Key::new(b"")), None);
     }
 }

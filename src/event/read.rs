@@ -7,7 +7,11 @@ use crate::observable::{Kind, Observable};
 /// Calls `see` with each value that the text of a field holds, or why it is none.
 ///
 /// What loggers write for "nothing" is not a value and not an error.
-pub(crate) fn read<'t>(reads: Reads, text: &'t str, see: &mut dyn FnMut(Result<Observable<'t>, (Kind, NotObservable)>)) {
+pub(crate) fn read<'t>(
+    reads: Reads,
+    text: &'t str,
+    see: &mut dyn FnMut(Result<Observable<'t>, (Kind, NotObservable)>),
+) {
     if matches!(text, "" | "-" | "(empty)" | "N/A" | "null" | "none") {
         return;
     }
@@ -30,7 +34,8 @@ pub(crate) fn read<'t>(reads: Reads, text: &'t str, see: &mut dyn FnMut(Result<O
         Reads::Hashes => {
             let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
             for (name, digest) in pairs {
-                if let Ok(kind @ (Kind::Md5 | Kind::Sha1 | Kind::Sha256 | Kind::Sha512 | Kind::Imphash)) = name.parse() {
+                if let Ok(kind @ (Kind::Md5 | Kind::Sha1 | Kind::Sha256 | Kind::Sha512 | Kind::Imphash)) = name.parse()
+                {
                     see(one(kind, digest));
                 }
             }

@@ -10,18 +10,12 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
-use super::fields::FieldMap;
 use super::plan::{Node, Plan};
 
-/// Calls `see` with each field of the map that the event has, and its text.
-pub(crate) fn walk<E: Serialize + ?Sized>(
-    map: &FieldMap,
-    plan: &Plan,
-    event: &E,
-    see: &mut dyn FnMut(u16, &str),
-) {
+/// Calls `see` with each field of the plan that the event has, and its text.
+pub(crate) fn walk<E: Serialize + ?Sized>(plan: &Plan, event: &E, see: &mut dyn FnMut(u16, &str)) {
     let mut scratch = String::new();
-    let at = At { map, plan, here: Some(Node::ROOT), wrapped: None, top: true, depth: 0, see, scratch: &mut scratch };
+    let at = At { plan, here: Some(Node::ROOT), wrapped: None, top: true, depth: 0, see, scratch: &mut scratch };
     // Stops early where the value's own serialization fails or is nested beyond reason; what was seen until then counts.
     let _ = event.serialize(at);
 }
@@ -30,7 +24,6 @@ pub(crate) fn walk<E: Serialize + ?Sized>(
 const DEPTH: u32 = 128;
 
 struct At<'a> {
-    map: &'a FieldMap,
     plan: &'a Plan,
     /// The point that the keys so far lead to.
     here: Option<Node>,
@@ -62,10 +55,8 @@ impl ser::Error for Stop {
 
 impl At<'_> {
     fn text(self, text: &str) -> Result<(), Stop> {
-        for node in [self.here, self.wrapped].into_iter().flatten() {
-            for &field in self.plan.fields(node) {
-                (self.see)(field, text);
-            }
+        for (field, _) in self.plan.fields_at(self.here, self.wrapped) {
+            (self.see)(field, text);
         }
         Ok(())
     }
@@ -74,11 +65,9 @@ impl At<'_> {
         self.scratch.clear();
         let _ = write!(self.scratch, "{number}");
         let text = std::mem::take(self.scratch);
-        for node in [self.here, self.wrapped].into_iter().flatten() {
-            for &field in self.plan.fields(node) {
-                if self.map.field(field).is_some_and(|field| field.reads.takes_numbers()) {
-                    (self.see)(field, &text);
-                }
+        for (field, reads) in self.plan.fields_at(self.here, self.wrapped) {
+            if reads.takes_numbers() {
+                (self.see)(field, &text);
             }
         }
         *self.scratch = text;
@@ -91,7 +80,7 @@ impl At<'_> {
     }
 
     fn member<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Stop> {
-        let (map, plan) = (self.map, self.plan);
+        let plan = self.plan;
         let here = self.here.and_then(|node| plan.below(node, key.as_bytes()));
         let wrapped = match self.wrapped {
             Some(node) => plan.below(node, key.as_bytes()),
@@ -103,7 +92,7 @@ impl At<'_> {
         }
         let see = &mut *self.see;
         let scratch = &mut *self.scratch;
-        value.serialize(At { map, plan, here, wrapped, top: false, depth: self.depth + 1, see, scratch })
+        value.serialize(At { plan, here, wrapped, top: false, depth: self.depth + 1, see, scratch })
     }
 }
 
@@ -413,11 +402,13 @@ impl ser::Serializer for Key<'_> {
 mod tests {
     use serde_json::{Value, json};
 
+    use crate::event::FieldMap;
+
     use super::*;
 
     fn seen(map: &FieldMap, event: &Value) -> Vec<(u16, String)> {
         let mut seen = Vec::new();
-        walk(map, &Plan::new(map, &[]), event, &mut |field, text| seen.push((field, text.to_owned())));
+        walk(&Plan::new(map, &[]), event, &mut |field, text| seen.push((field, text.to_owned())));
         seen.sort();
         seen
     }
@@ -451,7 +442,7 @@ mod tests {
         let map = FieldMap::parse("m", "src ip\nhost host\n").unwrap();
         let flow = Flow { src: Some([192, 0, 2, 1].into()), host: "x.example", port: 1 };
         let mut texts = Vec::new();
-        walk(&map, &Plan::new(&map, &[]), &flow, &mut |_, text| texts.push(text.to_owned()));
+        walk(&Plan::new(&map, &[]), &flow, &mut |_, text| texts.push(text.to_owned()));
         assert_eq!(texts, ["192.0.2.1", "x.example"]);
     }
 }

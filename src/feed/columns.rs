@@ -104,6 +104,8 @@ columns! {
     first_seen: "firstseen" "firstseenutc" "detecteddate" "firstobserved";
     /// Last activity.
     last_seen: "lastseen" "lastseenutc" "lastonline" "lastobserved";
+    /// Who says it, where the feed gathers from several; in place of the name of the feed.
+    source: "source" "provider" "feed" "origin";
     /// When the row came into the feed: counts for the time to live only.
     date: "dateadded" "timegenerated" "date" "created" "published" "timestamp";
     /// Rows that say `false`, `no`, `0` or `inactive` here are rejected as withdrawn.

@@ -170,6 +170,11 @@ fn fill<'c>(making: &mut Making, cell: impl Fn(Option<usize>) -> Option<&'c str>
             *slot = Some(text.into());
         }
     }
+    if let Some(source) = cell(at.source)
+        && *source != *record.source
+    {
+        record.source = source.into();
+    }
     for (slot, column) in [
         (&mut record.valid_from, at.valid_from),
         (&mut record.valid_until, at.valid_until),

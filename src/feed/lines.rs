@@ -124,6 +124,6 @@ mod tests {
         let reasons: Vec<_> =
             found.iter().map(|(_, text)| text.as_ref().map(String::len).map_err(|&why| why)).collect();
         let (utf8, long) = (Err(Reason::NotUtf8), Err(Reason::LineTooLong));
-        assert_eq!(reasons, [utf8.clone(), long.clone(), utf8, Ok(LONGEST), long, Ok(3)]);
+        assert_eq!(reasons, [utf8, long, utf8, Ok(LONGEST), long, Ok(3)]);
     }
 }

@@ -168,6 +168,14 @@ impl Rejections {
         }
     }
 
+    /// Adds those of another file.
+    pub(crate) fn extend(&mut self, other: &Self) {
+        for (reason, count) in other.counts() {
+            *self.counts.entry(reason).or_default() += count;
+        }
+        self.first.extend_from_slice(&other.first);
+    }
+
     /// How many there are in all.
     #[must_use]
     pub fn total(&self) -> u64 {

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::feed::Reason;
-use crate::normal::refang;
 use crate::normal::NotObservable;
+use crate::normal::refang;
 use crate::observable::{Kind, Shape};
 use crate::pattern::Pattern;
 

@@ -140,13 +140,16 @@ impl IntelBuilder {
     }
 }
 
+/// Statements, each with the key it is about.
+type Keyed = Vec<(Box<[u8]>, Statement)>;
+
 /// Statements by the shape of what they are about.
 #[derive(Default)]
 struct Shapes {
     addresses: Vec<(Body, Statement)>,
     names: Vec<(Box<str>, Statement)>,
     urls: Vec<(Box<str>, Statement)>,
-    exact: BTreeMap<Kind, Vec<(Box<[u8]>, Statement)>>,
+    exact: BTreeMap<Kind, Keyed>,
 }
 
 impl Shapes {
@@ -166,7 +169,7 @@ impl Shapes {
         }
     }
 
-    fn exact(&mut self, kind: Kind) -> &mut Vec<(Box<[u8]>, Statement)> {
+    fn exact(&mut self, kind: Kind) -> &mut Keyed {
         self.exact.entry(kind).or_default()
     }
 }

@@ -189,7 +189,7 @@ impl<'i> Match<'i> {
     }
 
     /// Tells indicators apart within one `Intel`: two fields that hold one value match one indicator.
-    pub(crate) fn identity(&self) -> (Kind, u32, Option<IpAddr>) {
+    pub(crate) fn identity(&self) -> Identity {
         let owner = match (self.kind.shape(), self.covering.owner) {
             // A single address has no entry of its own.
             (Shape::Address, None) => return (self.kind, u32::MAX, self.at.address),
@@ -200,6 +200,9 @@ impl<'i> Match<'i> {
         (self.kind, owner, address)
     }
 }
+
+/// What tells indicators apart within one `Intel`: the kind and the entry, or the address where that is the indicator.
+pub(crate) type Identity = (Kind, u32, Option<IpAddr>);
 
 impl fmt::Debug for Match<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -43,7 +43,7 @@ impl Hash {
     /// The hash of a short number.
     #[inline]
     pub(crate) fn of_u32(&self, key: u32) -> u64 {
-        fold(self.seed ^ u64::from(key), self.last | 1)
+        fold(fold(self.seed ^ u64::from(key), self.last | 1), STEP)
     }
 
     /// Calls `see` with the length and hash of each prefix that `ends` asks for, shortest first, and of the whole key at last.
@@ -139,7 +139,8 @@ impl Hash {
 
     #[inline]
     fn finish(&self, state: u64, part: u64, length: usize) -> u64 {
-        fold(state ^ part, self.last.wrapping_add((length as u64).wrapping_mul(STEP)))
+        // One fold leaves the low bits of a short key nearly as they were; the filter sets bits by them.
+        fold(fold(state ^ part, self.last.wrapping_add((length as u64).wrapping_mul(STEP)) | 1), STEP)
     }
 }
 

@@ -22,7 +22,7 @@ pub use limits::Limits;
 pub use records::Subject;
 
 pub(crate) use covers::CoverId;
-pub(crate) use finding::Place as FoundAt;
+pub(crate) use finding::{Identity, Place as FoundAt};
 pub(crate) use records::{Link, SubjectId};
 
 use crate::catalog::Catalog;
@@ -135,6 +135,12 @@ impl Intel {
     #[inline]
     pub(crate) fn cell(&self, address: IpAddr) -> u32 {
         self.geo.as_ref().map_or(0, |geo| geo.cell(address))
+    }
+
+    /// What covers an IPv4 address, and the cell that holds it.
+    #[inline]
+    pub(crate) fn v4(&self, bits: u32) -> (CoverId, u32) {
+        (self.addresses.get_v4(bits), self.geo.as_ref().map_or(0, |geo| geo.cell_v4(bits)))
     }
 
     #[inline]

@@ -42,7 +42,9 @@ impl<'l> Searches<'l> {
         let mut text = None;
         for list in &self.lists {
             for (kinds, substrings) in &list.substrings {
-                if tried(kinds) && substrings.is_match(&*text.get_or_insert_with(|| pattern.to_string().to_ascii_lowercase())) {
+                if tried(kinds)
+                    && substrings.is_match(&*text.get_or_insert_with(|| pattern.to_string().to_ascii_lowercase()))
+                {
                     return list.number;
                 }
             }

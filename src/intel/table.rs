@@ -38,7 +38,7 @@ impl Filter {
 
 #[inline]
 fn word_of(hash: u64, words: usize) -> usize {
-    scale(hash.rotate_left(32), words)
+    scale(hash, words)
 }
 
 #[inline]
@@ -316,6 +316,7 @@ mod tests {
             let filter = Filter::build(within.iter().copied());
             assert!(within.iter().all(|&hash| filter.admits(hash)), "{count}");
             if count == 10_000 {
+                // Whatever the seeds.
                 let wrong = without.iter().filter(|&&hash| filter.admits(hash)).count();
                 assert!((50..500).contains(&wrong), "{wrong} of {count}");
             }

@@ -35,7 +35,7 @@ pub(crate) fn name(text: &str) -> Result<Cow<'_, str>, NotObservable> {
 
 /// Whether the bytes are a name in normal form. Reads eight bytes at a time, the longer labels and odd endings apart.
 #[inline]
-pub(super) fn is_normal(text: &[u8]) -> bool {
+pub(crate) fn is_normal(text: &[u8]) -> bool {
     let length = text.len();
     let mut allowed = HIGH;
     let mut adjacent = 0;

@@ -42,16 +42,20 @@ pub(crate) fn url(text: &str) -> Result<Cow<'_, str>, NotObservable> {
 
 /// The host of a URL in normal form, without port and brackets. Empty for what is not one.
 pub(crate) fn host(normal: &str) -> &str {
-    let after = normal.split_once("://").map_or("", |(_, after)| after);
+    let Some(colon) = memchr::memchr(b':', normal.as_bytes()) else { return "" };
+    let after = normal.get(colon + 3..).unwrap_or_default();
     match after.strip_prefix('[') {
         Some(inside) => inside.split(']').next().unwrap_or_default(),
-        None => after.split(['/', ':', '?']).next().unwrap_or_default(),
+        None => {
+            let end = memchr::memchr3(b'/', b':', b'?', after.as_bytes()).unwrap_or(after.len());
+            after.get(..end).unwrap_or_default()
+        }
     }
 }
 
 /// A URL in normal form without `?` and what follows.
 pub(crate) fn without_query(normal: &str) -> &str {
-    normal.split_once('?').map_or(normal, |(before, _)| before)
+    memchr::memchr(b'?', normal.as_bytes()).and_then(|at| normal.get(..at)).unwrap_or(normal)
 }
 
 /// Whether the text does not begin with a scheme: `evil.example/a`, `evil.example:8080/a`, `//evil.example`. What is told
@@ -70,7 +74,7 @@ pub(crate) fn lacks_scheme(text: &str) -> bool {
 
 /// Whether the bytes are surely a URL in normal form. It says no to some that are: other schemes, IPv6 hosts, rare bytes.
 #[inline]
-fn is_normal(text: &[u8]) -> bool {
+pub(crate) fn is_normal(text: &[u8]) -> bool {
     let (after, default_port) = if let Some(after) = text.strip_prefix(b"http://") {
         (after, 80)
     } else if let Some(after) = text.strip_prefix(b"https://") {

@@ -128,4 +128,3 @@ impl Serialize for Patch<'_, '_> {
 pub(crate) fn date(seconds: i64) -> Option<String> {
     Some(jiff::Timestamp::from_second(seconds).ok()?.to_string())
 }
-

@@ -15,9 +15,12 @@ use super::{Patch, Schema};
 use crate::enrichment::Enrichment;
 use crate::event::{Mapping, Object, Scan, merge};
 
+/// By cell, and whether `as` is among what is said.
+type Cache = LruCache<(u32, bool), Box<[u8]>, foldhash::fast::RandomState>;
+
 /// What is said of addresses, rendered: a cell of the databases becomes bytes once.
 pub(crate) struct Rendered {
-    cache: Option<LruCache<(u32, bool), Box<[u8]>, foldhash::fast::RandomState>>,
+    cache: Option<Cache>,
     hits: u64,
     misses: u64,
     scratch: Vec<u8>,
@@ -49,7 +52,7 @@ impl Rendered {
             fresh = true;
             scratch.clear();
             render(scratch);
-            strip(scratch)
+            &**scratch
         };
         let members = match cache {
             Some(cache) => &**cache.get_or_insert(key, || make().into()),
@@ -103,7 +106,9 @@ fn ecs_members(
 ) -> Option<()> {
     let matched = !enrichment.sightings().is_empty();
     let threat = scan.targets.iter().take(Schema::Ecs.objects().len());
-    if scan.repeated || (matched && threat.clone().any(|target| target.object.is_some() || target.dotted || target.taken)) {
+    if scan.repeated
+        || (matched && threat.clone().any(|target| target.object.is_some() || target.dotted || target.taken))
+    {
         return None;
     }
     let mut ends = Ends::new(line, scan);
@@ -123,9 +128,9 @@ fn ecs_members(
     inside.sort_unstable_by_key(|slot| slot.map_or(u32::MAX, |(object, ..)| object.close));
     for (object, cell, with_as) in inside.into_iter().flatten() {
         let members = location(enrichment, rendered, cell, with_as);
-        ends.into_object(object, members, out);
+        ends.insert(object, members, out);
     }
-    ends.to_top(out);
+    ends.copy_to_top(out);
     for (number, cell) in described() {
         let target = scan.targets.get(usize::from(number))?;
         if target.object.is_some() {
@@ -197,8 +202,7 @@ fn location<'r>(enrichment: &Enrichment<'_>, rendered: &'r mut Rendered, cell: u
         let Some(geo) = enrichment.intel.geo() else { return };
         let entity = if with_as { "source" } else { "host" };
         if let Some(location) = EcsLocation::of(entity, geo.asn_of(cell), geo.place_of(cell)) {
-            // Writing to memory does not fail.
-            let _ = serde_json::to_writer(text, &location);
+            location.write_members(text);
         }
     })
 }
@@ -215,7 +219,7 @@ fn native_members(
         return None;
     }
     let mut ends = Ends::new(line, scan);
-    ends.to_top(out);
+    ends.copy_to_top(out);
     ends.comma(out);
     out.extend_from_slice(b"\"stormtag\":{");
     for (&(field, cell), at) in enrichment.located.iter().zip(0..) {
@@ -223,7 +227,8 @@ fn native_members(
         serde_json::to_writer(&mut *out, &enrichment.fields.field(field)?.path).ok()?;
         let members = rendered.members((cell, true), |text| {
             if let Some(geo) = enrichment.intel.geo() {
-                let _ = serde_json::to_writer(text, &Native::location(geo, cell));
+                let object = serde_json::to_vec(&Native::location(geo, cell)).unwrap_or_default();
+                text.extend_from_slice(strip(&object));
             }
         });
         if !members.is_empty() {
@@ -265,7 +270,7 @@ impl<'l> Ends<'l> {
         self.done = at as usize;
     }
 
-    fn into_object(&mut self, object: Object, members: &[u8], out: &mut Vec<u8>) {
+    fn insert(&mut self, object: Object, members: &[u8], out: &mut Vec<u8>) {
         self.copy_to(object.close, out);
         if !members.is_empty() {
             if !object.empty {
@@ -276,7 +281,7 @@ impl<'l> Ends<'l> {
     }
 
     /// Copies up to the last brace.
-    fn to_top(&mut self, out: &mut Vec<u8>) {
+    fn copy_to_top(&mut self, out: &mut Vec<u8>) {
         self.copy_to(self.top.close, out);
     }
 

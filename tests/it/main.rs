@@ -1,4 +1,5 @@
 //! Tests through the public door, linked once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 // Real files are compressed.
 #[cfg(feature = "compression")]
