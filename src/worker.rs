@@ -257,8 +257,9 @@ impl<'w> Sought<'w> {
         let raw = line.get(hit.start as usize..hit.end as usize).unwrap_or_default();
         for (field, reads) in self.mapping.plan.fields_at(hit.here, hit.wrapped) {
             match (reads, hit.form) {
+                (Reads::Time, Form::Plain) => self.see(field, raw),
                 (Reads::Time, Form::Number) => self.see_number(field, raw),
-                (Reads::Time, _) => self.see(field, raw),
+                (Reads::Time, Form::Escaped) => self.see(field, &event::decode(raw.as_bytes()).unwrap_or_default()),
                 _ => {}
             }
         }
