@@ -32,7 +32,8 @@ fn alerts<'a>(enrichment: &Enrichment<'a>) -> Vec<Alert<'a>> {
     sightings
         .filter_map(|(number, sighting)| {
             let found = sighting.matches().next()?;
-            let speaks = |of: &&stormtag::Attribution<'a>| of.evidence().iter().any(|evidence| evidence.sighting == number);
+            let speaks =
+                |of: &&stormtag::Attribution<'a>| of.evidence().iter().any(|evidence| evidence.sighting == number);
             let of = enrichment.attributions().iter().filter(speaks).find(|of| !of.subject().is_campaign());
             Some(Alert {
                 at: enrichment.time().unwrap_or_default(),
@@ -51,8 +52,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut worker = Live::new(intel).worker();
     worker.set_fields(FieldMap::parse("flow", "start time\nclient ip\nserver ip\nsni host\n")?);
     let flows = [
-        Flow { start: 1_705_081_509, client: "10.20.0.2".parse()?, server: "45.63.60.39".parse()?, sni: None, bytes: 5_120 },
-        Flow { start: 1_705_081_510, client: "10.20.0.3".parse()?, server: "9.9.9.9".parse()?, sni: Some("dns.example"), bytes: 90 },
+        Flow {
+            start: 1_705_081_509,
+            client: "10.20.0.2".parse()?,
+            server: "45.63.60.39".parse()?,
+            sni: None,
+            bytes: 5_120,
+        },
+        Flow {
+            start: 1_705_081_510,
+            client: "10.20.0.3".parse()?,
+            server: "9.9.9.9".parse()?,
+            sni: Some("dns.example"),
+            bytes: 90,
+        },
     ];
     for flow in &flows {
         for alert in alerts(&worker.enrich(flow)) {

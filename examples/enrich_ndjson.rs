@@ -17,7 +17,8 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use stormtag::{
-    AllowList, ByKind, Catalog, Counters, Feed, FieldMap, Geo, Intel, IntelBuilder, Limits, Live, Record, Report, Schema,
+    AllowList, ByKind, Catalog, Counters, Feed, FieldMap, Geo, Intel, IntelBuilder, Limits, Live, Record, Report,
+    Schema,
 };
 
 const HELP: &str = "\
@@ -294,7 +295,8 @@ fn read(
     };
     for (at, file) in (1..).zip(files) {
         let named = |error: io::Error| format!("{}: {error}", file.display());
-        let raw: Box<dyn Read> = if file == "-" { Box::new(io::stdin()) } else { Box::new(File::open(file).map_err(named)?) };
+        let raw: Box<dyn Read> =
+            if file == "-" { Box::new(io::stdin()) } else { Box::new(File::open(file).map_err(named)?) };
         let (reader, compressed) = decompress(progress.wrap_read(raw)).map_err(named)?;
         if !blocks(reader, file == "-" && !compressed, at == files.len(), spare, give).map_err(named)? {
             break;
@@ -402,12 +404,11 @@ fn progress(options: &Options) -> ProgressBar {
     if options.bundled || io::stdout().is_terminal() || !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let length = |file: &OsString| std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
+    let length =
+        |file: &OsString| std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file).map(|file| file.len());
     let total: Option<u64> = options.files.iter().map(length).sum();
     let (bar, template) = match total.filter(|&total| total > 0) {
-        Some(total) => {
-            (ProgressBar::new(total), "{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
-        }
+        Some(total) => (ProgressBar::new(total), "{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}"),
         None => (ProgressBar::no_length(), "{spinner} {bytes} {bytes_per_sec}"),
     };
     bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
@@ -417,10 +418,11 @@ fn progress(options: &Options) -> ProgressBar {
 
 fn summary(tally: &Tally, seconds: f64) -> String {
     let Tally { counters, attributed } = tally;
-    let by_kind = |counts: &ByKind| match counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect::<Vec<_>>() {
-        kinds if kinds.is_empty() => String::new(),
-        kinds => format!(" ({})", kinds.join(", ")),
-    };
+    let by_kind =
+        |counts: &ByKind| match counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect::<Vec<_>>() {
+            kinds if kinds.is_empty() => String::new(),
+            kinds => format!(" ({})", kinds.join(", ")),
+        };
     let mut text = format!(
         "{} events, {} not JSON, {} with a match, {} attributed\n\
          {} matches{}\n{} suppressed{}\n{} outside validity{}\n{} located\n",

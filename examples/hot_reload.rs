@@ -41,12 +41,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let mut out = Vec::new();
             for number in 0..EVENTS {
                 out.clear();
-                worker.enrich_json(format!(r#"{{"n":{number},"query":"login.harvest-mail.example"}}"#).as_bytes(), &mut out);
+                worker.enrich_json(
+                    format!(r#"{{"n":{number},"query":"login.harvest-mail.example"}}"#).as_bytes(),
+                    &mut out,
+                );
             }
             worker.counters().clone()
         };
         let working: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
-        let counters: Vec<_> = working.into_iter().map(|thread| thread.join().map_err(|_| "a worker panicked")).collect();
+        let counters: Vec<_> =
+            working.into_iter().map(|thread| thread.join().map_err(|_| "a worker panicked")).collect();
         done.store(true, Ordering::Relaxed);
         published = reloading.join().map_err(|_| "reloading panicked")?;
         for counters in counters {

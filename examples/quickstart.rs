@@ -41,7 +41,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     for day in ["2024-01-12", "2024-07-12"] {
         println!("\nseen on {day}:");
-        let event = serde_json::json!({"@timestamp": format!("{day}T12:00:00Z"), "destination": {"ip": "45.32.174.131"}});
+        let event =
+            serde_json::json!({"@timestamp": format!("{day}T12:00:00Z"), "destination": {"ip": "45.32.174.131"}});
         for attribution in worker.enrich(&event).attributions() {
             print!("{}", attribution.explain());
         }

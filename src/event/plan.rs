@@ -358,7 +358,9 @@ mod tests {
     fn keys_with_dots_that_no_path_knows_are_told_apart_by_what_they_are_members_of() {
         let map = FieldMap::parse("m", "a.ip ip\na.z.number asn\n").unwrap();
         let plan = Plan::new(&map, &[("a", &["z"])]);
-        let mark = |node, key: &str| plan.below(node, key.as_bytes()).map(|node| (plan.mark(node), node.index() >= plan.len()));
+        let mark = |node, key: &str| {
+            plan.below(node, key.as_bytes()).map(|node| (plan.mark(node), node.index() >= plan.len()))
+        };
         let a = plan.below(Node::ROOT, b"a").unwrap();
         assert_eq!(mark(Node::ROOT, "a.port"), Some((Some(Mark::Member(0)), true)));
         assert_eq!(mark(Node::ROOT, "a.z.name"), Some((Some(Mark::Taken(0)), true)));

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use stormtag::{
-    AllowList, Catalog, Enrichment, Feed, FieldMap, Finding, Geo, Indicator, Intel, IntelBuilder, Kind, Limits, Live, Match,
-    Observable, Pattern, Record, Schema, Subject, Validity, Worker,
+    AllowList, Catalog, Enrichment, Feed, FieldMap, Finding, Geo, Indicator, Intel, IntelBuilder, Kind, Limits, Live,
+    Match, Observable, Pattern, Record, Schema, Subject, Validity, Worker,
 };
 
 use crate::mmdb::database;
@@ -153,8 +153,11 @@ impl Case {
         assert_eq!(refused, self.refused, "{file}: {}: refused by the limits", self.name);
         let live = Live::new(intel);
         let late = Live::new(Intel::empty());
-        let mut doors: Vec<(&str, Worker)> =
-            vec![("warm worker", live.worker()), ("after a publish", late.worker()), ("without a cache", live.worker())];
+        let mut doors: Vec<(&str, Worker)> = vec![
+            ("warm worker", live.worker()),
+            ("after a publish", late.worker()),
+            ("without a cache", live.worker()),
+        ];
         doors[2].1.set_cache(0);
         for event in &self.event {
             // Asked before there is anything to know.
@@ -291,21 +294,26 @@ impl Seen {
             let at = enrichment.time();
             seen.withheld.extend(late.map(|found| withheld(&value, &found, found.record().validity(at.unwrap()))));
         }
-        seen.attributions = enrichment.attributions().iter().map(|of| {
-            let kind = match of.subject() {
-                Subject::Campaign(_) | Subject::UnlistedCampaign(_) => "campaign",
-                _ => "actor",
-            };
-            assert!(!of.evidence().is_empty(), "no score without evidence");
-            format!("{kind} {} {}", of.subject().name(), of.confidence())
-        }).collect();
+        seen.attributions = enrichment
+            .attributions()
+            .iter()
+            .map(|of| {
+                let kind = match of.subject() {
+                    Subject::Campaign(_) | Subject::UnlistedCampaign(_) => "campaign",
+                    _ => "actor",
+                };
+                assert!(!of.evidence().is_empty(), "no score without evidence");
+                format!("{kind} {} {}", of.subject().name(), of.confidence())
+            })
+            .collect();
         seen.located = enrichment.located().map(|located| located.field.to_owned()).collect();
         seen
     }
 
     fn add_own(&mut self, own: &Value) {
         for found in list(&own["withheld"]) {
-            let line = format!("{} <- {} by {}", text(&found["value"]), text(&found["indicator"]), text(&found["source"]));
+            let line =
+                format!("{} <- {} by {}", text(&found["value"]), text(&found["indicator"]), text(&found["source"]));
             match found.get("suppressed_by") {
                 Some(by) => self.suppressed.push(format!("{line}, allowed by {}", text(&by["list"]))),
                 None => self.withheld.push(format!("{line}, {}", text(&found["validity"]))),
@@ -317,27 +325,24 @@ impl Seen {
     }
 
     fn in_native(own: &Value) -> Self {
-        let mut seen = Self::default();
-        seen.matches = list(&own["matches"])
-            .map(|found| {
-                let known = found.get("known_as").map_or(String::new(), |by| format!(" (known as {})", text(&by["list"])));
-                let source = text(&found["record"]["source"]);
-                format!("{} <- {} by {source}{known}", text(&found["value"]), text(&found["indicator"]))
-            })
-            .collect();
+        let matched = |found: &Value| {
+            let known = found.get("known_as").map_or(String::new(), |by| format!(" (known as {})", text(&by["list"])));
+            let source = text(&found["record"]["source"]);
+            format!("{} <- {} by {source}{known}", text(&found["value"]), text(&found["indicator"]))
+        };
+        let mut seen = Self { matches: list(&own["matches"]).map(matched).collect(), ..Self::default() };
         seen.add_own(own);
         seen.located = list(&own["locations"]).map(|of| text(&of["field"]).to_owned()).collect();
         seen
     }
 
     fn in_ecs(event: &Value) -> Self {
-        let mut seen = Self::default();
-        seen.matches = list(&event["threat"]["enrichments"])
-            .map(|found| {
-                let (indicator, value) = (&found["indicator"], text(&found["matched"]["atomic"]));
-                format!("{value} <- {} by {}", text(&indicator["name"]), text(&indicator["provider"]))
-            })
-            .collect();
+        let matched = |found: &Value| {
+            let (indicator, value) = (&found["indicator"], text(&found["matched"]["atomic"]));
+            format!("{value} <- {} by {}", text(&indicator["name"]), text(&indicator["provider"]))
+        };
+        let matches = list(&event["threat"]["enrichments"]).map(matched).collect();
+        let mut seen = Self { matches, ..Self::default() };
         seen.add_own(&event["stormtag"]);
         seen
     }
@@ -363,7 +368,8 @@ fn every_case_through_every_door() {
     let mut failed = Vec::new();
     for path in files {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let file: File = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap_or_else(|why| panic!("{name}: {why}"));
+        let file: File =
+            toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap_or_else(|why| panic!("{name}: {why}"));
         for case in &file.case {
             // All that fail are shown, not the first alone.
             if std::panic::catch_unwind(|| case.run(&name)).is_err() {

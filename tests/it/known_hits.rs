@@ -101,7 +101,8 @@ fn stands_in(lines: &[Vec<u8>], numbers: &BTreeSet<usize>, field: &str, value: &
                     None => None,
                 };
                 // A wrapper stands around some.
-                below.is_some_and(|below| holds(member, below, value)) || (member.is_object() && holds(member, path, value))
+                below.is_some_and(|below| holds(member, below, value))
+                    || (member.is_object() && holds(member, path, value))
             }),
             Value::Array(items) => items.iter().any(|item| holds(item, path, value)),
             Value::String(text) => path.is_empty() && text.to_ascii_lowercase().contains(value),
