@@ -3,7 +3,7 @@
 //! Workers share an `Intel` and nothing else. Turn by turn, one thread and two; medians. Events a second tell what the machine gave;
 //! events a second *on a processor* (Linux) tell what the library costs when others use the machine too.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "inputs are known")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "inputs are known")]
 
 mod common;
 

@@ -210,14 +210,7 @@ impl Reader<'_> {
     }
 
     /// A member whose key leads somewhere.
-    fn member(
-        &mut self,
-        at: usize,
-        top: bool,
-        next: Point,
-        instance: u32,
-        depth: u32,
-    ) -> Result<usize, Bad> {
+    fn member(&mut self, at: usize, top: bool, next: Point, instance: u32, depth: u32) -> Result<usize, Bad> {
         for node in [next.here, next.wrapped].into_iter().flatten() {
             if let Some(seen) = self.scan.seen.get_mut(node.index()) {
                 // The roots of wrapped paths are met once a member, which repeats nothing.
