@@ -246,7 +246,7 @@ impl<'w> Sought<'w> {
                 (Reads::Kind(Kind::Url), Form::Plain) => self.see_url(field, raw),
                 (_, Form::Plain) => self.see(field, raw),
                 (_, Form::Number) if !reads.takes_numbers() => {}
-                (_, Form::Number) => self.see(field, raw),
+                (_, Form::Number) => self.see_number(field, raw),
                 (_, Form::Escaped) => self.see(field, &event::decode(raw.as_bytes()).unwrap_or_default()),
             }
         }
@@ -256,9 +256,21 @@ impl<'w> Sought<'w> {
     fn see_time(&mut self, hit: &Hit, line: &str) {
         let raw = line.get(hit.start as usize..hit.end as usize).unwrap_or_default();
         for (field, reads) in self.mapping.plan.fields_at(hit.here, hit.wrapped) {
-            if reads == Reads::Time {
-                self.see(field, raw);
+            match (reads, hit.form) {
+                (Reads::Time, Form::Plain) => self.see(field, raw),
+                (Reads::Time, Form::Number) => self.see_number(field, raw),
+                (Reads::Time, Form::Escaped) => self.see(field, &event::decode(raw.as_bytes()).unwrap_or_default()),
+                _ => {}
             }
+        }
+    }
+
+    /// Takes a number as a parser reads it.
+    fn see_number(&mut self, field: u16, raw: &str) {
+        if event::is_plain_number(raw.as_bytes()) {
+            self.see(field, raw);
+        } else {
+            self.see(field, &event::decode_number(raw.as_bytes()).unwrap_or_default());
         }
     }
 

@@ -9,6 +9,8 @@ pub(crate) struct Plan {
     branches: Vec<Branch>,
     /// Where paths begin that may have an object around them.
     wrapped: Option<Node>,
+    /// How many points lie on paths. Those behind stand for keys that no path knows, however many there are in one object.
+    on_paths: usize,
 }
 
 /// A point in the tree.
@@ -29,6 +31,8 @@ struct Branch {
     fields: Vec<(u16, Reads)>,
     mark: Option<Mark>,
     below: Keys,
+    /// Where keys lead that no path knows, by how they begin: they spell members of what is written into with dots.
+    dotted: Vec<(Box<[u8]>, Node)>,
 }
 
 /// What a point means to what is written.
@@ -45,7 +49,7 @@ pub(crate) enum Mark {
 impl Plan {
     /// `targets` are objects at the top that are written into, each with the names of what is written.
     pub(crate) fn new(map: &FieldMap, targets: &[(&str, &[&str])]) -> Self {
-        let mut plan = Self { branches: vec![Branch::default()], wrapped: None };
+        let mut plan = Self { branches: vec![Branch::default()], wrapped: None, on_paths: 0 };
         for (field, number) in map.fields().iter().zip(0..) {
             if field.wrapped {
                 let root = match plan.wrapped {
@@ -69,7 +73,7 @@ impl Plan {
                 plan.branch(node, |branch| branch.mark = Some(Mark::Taken(number)));
             }
         }
-        let targets: Vec<(u8, Vec<Node>)> = plan
+        let members: Vec<(u8, Vec<Node>)> = plan
             .branches
             .iter()
             .filter_map(|branch| match branch.mark {
@@ -77,12 +81,44 @@ impl Plan {
                 _ => None,
             })
             .collect();
-        for (number, nodes) in targets {
+        for (number, nodes) in members {
             for node in nodes {
                 plan.branch(node, |branch| branch.mark = branch.mark.or(Some(Mark::Member(number))));
             }
         }
+        plan.on_paths = plan.branches.len();
+        for (&(target, names), number) in targets.iter().zip(0..) {
+            plan.dotted(target, names, number);
+        }
         plan
+    }
+
+    /// Takes care of members of a target that are spelled with dots: `"source.port"` stands beside what is written, and
+    /// `"source.geo.name"`, or `"geo.name"` within `source`, stands in it.
+    fn dotted(&mut self, target: &str, names: &[&str], number: u8) {
+        let (beside, inside) = (self.push(), self.push());
+        self.branch(beside, |branch| branch.mark = Some(Mark::Member(number)));
+        self.branch(inside, |branch| branch.mark = Some(Mark::Taken(number)));
+        let Some(object) = self.below(Node::ROOT, target.as_bytes()) else { return };
+        let mut prefixes = Vec::new();
+        for name in names {
+            prefixes.push((Node::ROOT, format!("{target}.{name}."), inside));
+            prefixes.push((object, format!("{name}."), inside));
+            if let Some(written) = self.below(object, name.as_bytes()) {
+                self.mark_below(written, Mark::Taken(number));
+            }
+        }
+        prefixes.push((Node::ROOT, format!("{target}."), beside));
+        for (from, prefix, to) in prefixes {
+            self.branch(from, |branch| branch.dotted.push((prefix.into_bytes().into(), to)));
+        }
+    }
+
+    fn mark_below(&mut self, node: Node, mark: Mark) {
+        let below = self.branches.get(node.index()).map(|branch| branch.below.nodes().collect::<Vec<_>>());
+        for node in below.unwrap_or_default() {
+            self.branch(node, |branch| branch.mark = Some(mark));
+        }
     }
 
     fn push(&mut self) -> Node {
@@ -133,7 +169,8 @@ impl Plan {
     /// Where a key leads that has been prepared.
     #[inline]
     pub(crate) fn follow(&self, node: Node, key: &Key<'_>) -> Option<Node> {
-        self.branches.get(node.index())?.below.get(key)
+        let branch = self.branches.get(node.index())?;
+        branch.below.get(key).or_else(|| branch.dotted(key.bytes))
     }
 
     #[inline]
@@ -159,9 +196,20 @@ impl Plan {
         self.branches.get(node.index())?.mark
     }
 
-    /// How many points there are.
+    /// How many points lie on paths.
     pub(crate) fn len(&self) -> usize {
-        self.branches.len()
+        self.on_paths
+    }
+}
+
+impl Branch {
+    /// Where a key leads that no path knows.
+    #[inline]
+    fn dotted(&self, key: &[u8]) -> Option<Node> {
+        if self.dotted.is_empty() || memchr::memchr(b'.', key).is_none() {
+            return None;
+        }
+        self.dotted.iter().find(|(prefix, _)| key.starts_with(prefix)).map(|&(_, node)| node)
     }
 }
 
@@ -304,6 +352,25 @@ mod tests {
         assert_eq!(plan.fields(below(plan.wrapped().unwrap(), "x.y")), [(2, Reads::Kind(Kind::Url))]);
         assert_eq!(plan.mark(a), Some(Mark::Target(0)));
         assert_eq!(plan.mark(below(Node::ROOT, "a.z").unwrap()), Some(Mark::Taken(0)));
+    }
+
+    #[test]
+    fn keys_with_dots_that_no_path_knows_are_told_apart_by_what_they_are_members_of() {
+        let map = FieldMap::parse("m", "a.ip ip\na.z.number asn\n").unwrap();
+        let plan = Plan::new(&map, &[("a", &["z"])]);
+        let mark = |node, key: &str| {
+            plan.below(node, key.as_bytes()).map(|node| (plan.mark(node), node.index() >= plan.len()))
+        };
+        let a = plan.below(Node::ROOT, b"a").unwrap();
+        assert_eq!(mark(Node::ROOT, "a.port"), Some((Some(Mark::Member(0)), true)));
+        assert_eq!(mark(Node::ROOT, "a.z.name"), Some((Some(Mark::Taken(0)), true)));
+        assert_eq!(mark(a, "z.name"), Some((Some(Mark::Taken(0)), true)));
+        assert_eq!(mark(Node::ROOT, "a.z.number"), Some((Some(Mark::Taken(0)), false)));
+        assert_eq!(mark(a, "z.number"), Some((Some(Mark::Taken(0)), false)));
+        assert_eq!(mark(Node::ROOT, "a.ip"), Some((Some(Mark::Member(0)), false)));
+        for key in ["ab.c", "b.a.z", "zz", "", "."] {
+            assert_eq!(mark(Node::ROOT, key), None, "{key}");
+        }
     }
 
     #[test]

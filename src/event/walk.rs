@@ -117,8 +117,17 @@ impl<'a> ser::Serializer for At<'a> {
 
     numbers!(
         serialize_i8 i8, serialize_i16 i16, serialize_i32 i32, serialize_i64 i64, serialize_i128 i128, serialize_u8 u8,
-        serialize_u16 u16, serialize_u32 u32, serialize_u64 u64, serialize_u128 u128, serialize_f32 f32, serialize_f64 f64
+        serialize_u16 u16, serialize_u32 u32, serialize_u64 u64, serialize_u128 u128
     );
+
+    fn serialize_f32(self, value: f32) -> Result<(), Stop> {
+        self.serialize_f64(value.into())
+    }
+
+    fn serialize_f64(self, value: f64) -> Result<(), Stop> {
+        // As JSON writes it: 64500.0 is not the number of an autonomous system there either.
+        self.number(format_args!("{value:?}"))
+    }
 
     fn serialize_str(self, text: &str) -> Result<(), Stop> {
         self.text(text)

@@ -3,10 +3,15 @@
 
 // Real files are compressed.
 #[cfg(feature = "compression")]
+mod bytes;
+mod corpus;
+#[cfg(feature = "compression")]
 mod data;
 #[cfg(feature = "compression")]
 mod feeds;
 #[cfg(feature = "compression")]
 mod geo;
+#[cfg(feature = "compression")]
+mod known_hits;
 mod mmdb;
 mod oracle;
