@@ -444,6 +444,9 @@ fn summary(tally: &Tally, seconds: f64) -> String {
         let what = if *is_campaign { "campaign" } else { "actor" };
         text += &format!("{events} attributed to the {what} {name}\n");
     }
-    let events = counters.events as f64;
-    text + &format!("{seconds:.3} s, {:.0} events a second\n", events / seconds.max(f64::MIN_POSITIVE))
+    // Of a few events the time is that of starting the threads.
+    match counters.events {
+        events @ 10_000.. => text + &format!("{seconds:.3} s, {:.0} events a second\n", events as f64 / seconds),
+        _ => text + &format!("{seconds:.3} s\n"),
+    }
 }

@@ -279,7 +279,11 @@ impl<'a> Observable<'a> {
     ///
     /// As [`parse`](Self::parse).
     pub fn parse_host(text: &'a str) -> Result<Self, NotObservable> {
-        if let Ok(address) = normal::address(text) {
+        // An address begins with a digit, a letter of hexadecimal, a colon or a bracket; most hosts are told from it by less.
+        let begins = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'[' | b' ' | b'\t');
+        if text.as_bytes().first().is_some_and(begins)
+            && let Ok(address) = normal::address(text)
+        {
             return Ok(address.into());
         }
         let name = match text.rsplit_once(':') {

@@ -11,7 +11,7 @@ use super::plan::{Key, Mark, Node, Plan};
 pub(crate) struct Bad;
 
 /// Values nested deeper are refused, as `serde_json` does.
-const DEPTH: u32 = 127;
+const DEPTH: u32 = 126;
 
 /// What a scan found. Kept from line to line for its memory.
 #[derive(Debug, Default)]
