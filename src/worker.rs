@@ -33,7 +33,7 @@ pub struct Worker {
     live: Live,
     version: u64,
     intel: Arc<Intel>,
-    mapping: Arc<Mapping>,
+    mapping: Mapping,
     clock: Option<i64>,
     counters: Counters,
     rendered: Rendered,
@@ -45,12 +45,11 @@ pub struct Worker {
 impl Worker {
     pub(crate) fn new(live: Live) -> Self {
         let (version, intel) = live.current();
-        let mapping = Mapping::new(FieldMap::builtin(), Schema::default());
         Self {
             live,
             version,
             intel,
-            mapping: Arc::new(mapping),
+            mapping: Mapping::new(FieldMap::builtin(), Schema::default()),
             clock: None,
             counters: Counters::default(),
             rendered: Rendered::new(DEFAULT_CACHE),
@@ -61,13 +60,13 @@ impl Worker {
 
     /// Sets where in events something stands to look up. Defaults to [`FieldMap::builtin`].
     pub fn set_fields(&mut self, fields: FieldMap) -> &mut Self {
-        self.mapping = Arc::new(Mapping::new(fields, self.mapping.schema));
+        self.mapping = Mapping::new(fields, self.mapping.schema);
         self
     }
 
     /// Sets in whose words [`enrich_json`](Self::enrich_json) writes. Defaults to [`Schema::Ecs`].
     pub fn set_schema(&mut self, schema: Schema) -> &mut Self {
-        self.mapping = Arc::new(Mapping::new(self.mapping.fields.clone(), schema));
+        self.mapping = Mapping::new(self.mapping.fields.clone(), schema);
         self.rendered.clear();
         self
     }
@@ -244,10 +243,8 @@ impl<'w> Sought<'w> {
                 (Reads::Kind(Kind::Ip), Form::Plain) => self.see_ip(field, raw),
                 (Reads::Kind(Kind::Domain), Form::Plain) => self.see_name(field, raw),
                 (Reads::Kind(Kind::Url), Form::Plain) => self.see_url(field, raw),
-                (_, Form::Plain) => self.see(field, raw),
                 (_, Form::Number) if !reads.takes_numbers() => {}
-                (_, Form::Number) => self.see_number(field, raw),
-                (_, Form::Escaped) => self.see(field, &event::decode(raw.as_bytes()).unwrap_or_default()),
+                (_, form) => self.see_raw(field, raw, form),
             }
         }
     }
@@ -256,21 +253,20 @@ impl<'w> Sought<'w> {
     fn see_time(&mut self, hit: &Hit, line: &str) {
         let raw = line.get(hit.start as usize..hit.end as usize).unwrap_or_default();
         for (field, reads) in self.mapping.plan.fields_at(hit.here, hit.wrapped) {
-            match (reads, hit.form) {
-                (Reads::Time, Form::Plain) => self.see(field, raw),
-                (Reads::Time, Form::Number) => self.see_number(field, raw),
-                (Reads::Time, Form::Escaped) => self.see(field, &event::decode(raw.as_bytes()).unwrap_or_default()),
-                _ => {}
+            if reads == Reads::Time {
+                self.see_raw(field, raw, hit.form);
             }
         }
     }
 
-    /// Takes a number as a parser reads it.
-    fn see_number(&mut self, field: u16, raw: &str) {
-        if event::is_plain_number(raw.as_bytes()) {
-            self.see(field, raw);
-        } else {
-            self.see(field, &event::decode_number(raw.as_bytes()).unwrap_or_default());
+    /// Takes a value as it is written: without its escapes, and a number as a parser reads it.
+    fn see_raw(&mut self, field: u16, raw: &str, form: Form) {
+        match form {
+            Form::Number if !event::is_plain_number(raw.as_bytes()) => {
+                self.see(field, &event::decode_number(raw.as_bytes()).unwrap_or_default());
+            }
+            Form::Plain | Form::Number => self.see(field, raw),
+            Form::Escaped => self.see(field, &event::decode(raw.as_bytes()).unwrap_or_default()),
         }
     }
 

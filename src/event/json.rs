@@ -161,31 +161,64 @@ impl Reader<'_> {
             return Ok((at + 1, Object { close: at as u32, empty: true }));
         }
         loop {
-            if self.byte(at) != b'"' {
-                return Err(Bad);
-            }
-            let (key_end, escaped) = self.string(at)?;
-            let key = (at + 1, key_end);
-            at = self.space(key_end + 1);
-            if self.byte(at) != b':' {
-                return Err(Bad);
-            }
-            at = self.space(at + 1);
+            let (key, escaped, value) = self.key(at)?;
             if point.top && self.plan.wrapped().is_some() {
                 // With escapes a key is not known by its bytes.
                 self.scan.repeated |= escaped;
                 self.scan.keys.push((key.0 as u32, key.1 as u32));
             }
-            let next = self.step(point, key, escaped);
-            at = match next {
-                Some(next) => self.member(at, point.top, next, instance, depth)?,
-                None => self.skip(at, depth)?,
+            at = match self.step(point, key, escaped) {
+                Some(next) => self.member(value, point.top, next, instance, depth)?,
+                None => self.skip(value, depth)?,
             };
-            at = self.space(at);
-            match self.byte(at) {
-                b',' => at = self.space(at + 1),
-                b'}' => return Ok((at + 1, Object { close: at as u32, empty: false })),
-                _ => return Err(Bad),
+            match self.another(at, b'}')? {
+                (next, true) => at = next,
+                (end, false) => return Ok((end, Object { close: end as u32 - 1, empty: false })),
+            }
+        }
+    }
+
+    /// Reads a key and its colon; gives the key between its quotes, whether it has escapes, and where the value begins.
+    #[inline]
+    fn key(&self, at: usize) -> Result<((usize, usize), bool, usize), Bad> {
+        if self.byte(at) != b'"' {
+            return Err(Bad);
+        }
+        let (end, escaped) = self.string(at)?;
+        let colon = self.space(end + 1);
+        if self.byte(colon) != b':' {
+            return Err(Bad);
+        }
+        Ok(((at + 1, end), escaped, self.space(colon + 1)))
+    }
+
+    /// Behind a value: where the next one begins, or the place behind `close`; and which of the two.
+    #[inline]
+    fn another(&self, at: usize, close: u8) -> Result<(usize, bool), Bad> {
+        let at = self.space(at);
+        match self.byte(at) {
+            b',' => Ok((self.space(at + 1), true)),
+            byte if byte == close => Ok((at + 1, false)),
+            _ => Err(Bad),
+        }
+    }
+
+    /// Reads the array that begins at the bracket, each element by `element`; gives the place behind it.
+    #[inline]
+    fn array(
+        &mut self,
+        open: usize,
+        mut element: impl FnMut(&mut Self, usize) -> Result<usize, Bad>,
+    ) -> Result<usize, Bad> {
+        let mut at = self.space(open + 1);
+        if self.byte(at) == b']' {
+            return Ok(at + 1);
+        }
+        loop {
+            at = element(self, at)?;
+            match self.another(at, b']')? {
+                (next, true) => at = next,
+                (end, false) => return Ok(end),
             }
         }
     }
@@ -259,19 +292,7 @@ impl Reader<'_> {
             b'{' => Ok(self.object(at, Point { top: false, ..point }, self.deeper(depth)?)?.0),
             b'[' => {
                 let depth = self.deeper(depth)?;
-                let mut at = self.space(at + 1);
-                if self.byte(at) == b']' {
-                    return Ok(at + 1);
-                }
-                loop {
-                    at = self.value(at, point, depth)?;
-                    at = self.space(at);
-                    match self.byte(at) {
-                        b',' => at = self.space(at + 1),
-                        b']' => return Ok(at + 1),
-                        _ => return Err(Bad),
-                    }
-                }
+                self.array(at, |reader, at| reader.value(at, point, depth))
             }
             b'-' | b'0'..=b'9' => {
                 let end = self.number(at)?;
@@ -300,38 +321,17 @@ impl Reader<'_> {
                     return Ok(at + 1);
                 }
                 loop {
-                    if self.byte(at) != b'"' {
-                        return Err(Bad);
-                    }
-                    at = self.space(self.string(at)?.0 + 1);
-                    if self.byte(at) != b':' {
-                        return Err(Bad);
-                    }
-                    at = self.space(at + 1);
-                    at = self.skip(at, depth)?;
-                    at = self.space(at);
-                    match self.byte(at) {
-                        b',' => at = self.space(at + 1),
-                        b'}' => return Ok(at + 1),
-                        _ => return Err(Bad),
+                    let (_, _, value) = self.key(at)?;
+                    at = self.skip(value, depth)?;
+                    match self.another(at, b'}')? {
+                        (next, true) => at = next,
+                        (end, false) => return Ok(end),
                     }
                 }
             }
             b'[' => {
                 let depth = self.deeper(depth)?;
-                let mut at = self.space(at + 1);
-                if self.byte(at) == b']' {
-                    return Ok(at + 1);
-                }
-                loop {
-                    at = self.skip(at, depth)?;
-                    at = self.space(at);
-                    match self.byte(at) {
-                        b',' => at = self.space(at + 1),
-                        b']' => return Ok(at + 1),
-                        _ => return Err(Bad),
-                    }
-                }
+                self.array(at, |reader, at| reader.skip(at, depth))
             }
             _ => self.literal(at),
         }

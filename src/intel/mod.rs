@@ -7,6 +7,7 @@ mod finding;
 mod hash;
 mod limits;
 mod names;
+mod place;
 mod records;
 mod searches;
 mod table;

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use super::covers::{CoverId, Covers};
 use super::hash::Hash;
+use super::place::Place;
 use super::table::{Filter, Statement, Table};
 
 /// Name indicators, found label by label from the right.
@@ -20,14 +21,6 @@ pub(crate) struct Names {
     single_labels: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Place {
-    /// What covers the name itself.
-    own: CoverId,
-    /// What covers the names below it.
-    below: CoverId,
-}
-
 impl Names {
     pub(crate) fn build(statements: Vec<(Box<str>, Statement)>, covers: &mut Covers) -> Self {
         let hash = Hash::seeded();
@@ -38,19 +31,12 @@ impl Names {
         let mut admitted = Vec::with_capacity(grouped.hashes.len() * 2);
         for entry in names.table.by_length() {
             let parent = names.parent_of(entry, covers);
-            let said = |wide| grouped.of(entry).iter().filter(move |s| s.wide == wide).map(|s| s.said);
-            let below = covers.add(entry, said(true), parent);
-            let own = if said(false).next().is_some() {
-                let below = covers.named(below, entry);
-                covers.add(entry, said(false), below)
-            } else {
-                below
-            };
+            let built = Place::build(entry, grouped.of(entry), parent, covers);
             if let Some(place) = names.covers.get_mut(entry as usize) {
-                *place = Place { own, below };
+                *place = built;
             }
             // An entry of an allow-list with nothing to silence needs not be found.
-            if own.is_none() {
+            if built.own.is_none() {
                 continue;
             }
             let name = names.table.keys.get(entry);
@@ -79,12 +65,7 @@ impl Names {
         });
         let Some(nearest) = nearest else { return CoverId::NONE };
         let Some(place) = self.covers.get_mut(nearest as usize) else { return CoverId::NONE };
-        let same = place.own == place.below;
-        place.below = covers.named(place.below, nearest);
-        if same {
-            place.own = place.below;
-        }
-        place.below
+        place.as_parent(true, nearest, covers)
     }
 
     fn has(&self, entry: u32) -> bool {
@@ -108,7 +89,7 @@ impl Names {
             if let Some(entry) = self.table.find(hash, suffix)
                 && let Some(place) = self.covers.get(entry as usize)
             {
-                let cover = if length == name.len() { place.own } else { place.below };
+                let cover = place.cover(length < name.len());
                 if !cover.is_none() {
                     found = Some((cover, entry));
                 }

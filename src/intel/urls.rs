@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use super::covers::{CoverId, Covers};
 use super::hash::Hash;
+use super::place::Place;
 use super::table::{Filter, Statement, Table};
 use crate::normal;
 use crate::swar::equal;
@@ -21,14 +22,6 @@ pub(crate) struct Urls {
     longest_prefix: usize,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Place {
-    /// What covers the URL itself, with any query unless it has one.
-    own: CoverId,
-    /// What covers the URLs that begin so.
-    below: CoverId,
-}
-
 impl Urls {
     /// Keys are normal URLs; statements that are wide are prefixes, which end with a slash.
     pub(crate) fn build(statements: Vec<(Box<str>, Statement)>, covers: &mut Covers) -> Self {
@@ -41,19 +34,12 @@ impl Urls {
         let mut urls = Self { hash, hosts: Filter::default(), table, covers: covers_of, longest_prefix };
         let mut hosts = Vec::with_capacity(grouped.hashes.len());
         for entry in urls.table.by_length() {
-            let said = |wide| grouped.of(entry).iter().filter(move |s| s.wide == wide).map(|s| s.said);
             let parent = urls.parent_of(entry, covers);
-            let below = covers.add(entry, said(true), parent);
-            let own = if said(false).next().is_some() {
-                let below = covers.named(below, entry);
-                covers.add(entry, said(false), below)
-            } else {
-                below
-            };
+            let built = Place::build(entry, grouped.of(entry), parent, covers);
             if let Some(place) = urls.covers.get_mut(entry as usize) {
-                *place = Place { own, below };
+                *place = built;
             }
-            if !own.is_none() {
+            if !built.own.is_none() {
                 hosts.push(urls.host_hash(urls.table.keys.get(entry)));
             }
         }
@@ -79,14 +65,7 @@ impl Urls {
         });
         let Some((nearest, wide)) = nearest else { return CoverId::NONE };
         let Some(place) = self.covers.get_mut(nearest as usize) else { return CoverId::NONE };
-        let same = place.own == place.below;
-        let id = if wide { &mut place.below } else { &mut place.own };
-        *id = covers.named(*id, nearest);
-        let id = *id;
-        if same {
-            (place.own, place.below) = (id, id);
-        }
-        id
+        place.as_parent(wide, nearest, covers)
     }
 
     /// Calls `see` with each entry that covers the URL, the most specific last, and whether it does so as a prefix.
@@ -116,7 +95,7 @@ impl Urls {
         let key = url.get(..length).unwrap_or_default();
         let Some(entry) = self.table.find(hash, key) else { return };
         let Some(place) = self.covers.get(entry as usize) else { return };
-        if !(if wide { place.below } else { place.own }).is_none() {
+        if !place.cover(wide).is_none() {
             see(entry, wide);
         }
     }
@@ -131,7 +110,7 @@ impl Urls {
         self.places(url, |entry, wide| found = Some((entry, wide)));
         let (entry, wide) = found?;
         let place = self.covers.get(entry as usize)?;
-        Some((if wide { place.below } else { place.own }, entry))
+        Some((place.cover(wide), entry))
     }
 
     pub(crate) fn key(&self, entry: u32) -> &[u8] {

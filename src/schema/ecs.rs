@@ -26,13 +26,18 @@ pub(crate) struct EcsLocation<'a> {
 impl<'a> EcsLocation<'a> {
     /// `None` where ECS has nothing to say of it.
     pub(crate) fn new(located: &Located<'a>) -> Option<Self> {
-        Self::of(located.place?, located.asn, located.location)
+        Self::of(has_as(located.place?), located.asn, located.location)
     }
 
-    pub(crate) fn of(entity: &str, asn: Option<Asn<'a>>, place: Option<Place<'a>>) -> Option<Self> {
-        let asn = asn.filter(|_| !matches!(entity, "host" | "observer"));
+    pub(crate) fn of(with_as: bool, asn: Option<Asn<'a>>, place: Option<Place<'a>>) -> Option<Self> {
+        let asn = asn.filter(|_| with_as);
         (asn.is_some() || place.is_some()).then_some(Self { asn, place })
     }
+}
+
+/// Whether the entity has `as` in ECS.
+pub(super) fn has_as(entity: &str) -> bool {
+    !matches!(entity, "host" | "observer")
 }
 
 impl Serialize for EcsLocation<'_> {
@@ -449,7 +454,7 @@ mod tests {
             for place in
                 [None, Some(place), Some(Place::default()), Some(Place { latitude: Some(1.0), ..Place::default() })]
             {
-                let Some(location) = EcsLocation::of("source", asn, place) else { continue };
+                let Some(location) = EcsLocation::of(true, asn, place) else { continue };
                 let mut written = vec![b'{'];
                 location.write_members(&mut written);
                 written.push(b'}');

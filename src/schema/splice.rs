@@ -194,14 +194,13 @@ fn is_said(enrichment: &Enrichment<'_>, cell: u32, with_as: bool) -> bool {
 }
 
 fn has_as(mapping: &Mapping, number: u8) -> bool {
-    mapping.targets.get(usize::from(number)).is_some_and(|name| !matches!(&**name, "host" | "observer"))
+    mapping.targets.get(usize::from(number)).is_some_and(|name| ecs::has_as(name))
 }
 
 fn location<'r>(enrichment: &Enrichment<'_>, rendered: &'r mut Rendered, cell: u32, with_as: bool) -> &'r [u8] {
     rendered.members((cell, with_as), |text| {
         let Some(geo) = enrichment.intel.geo() else { return };
-        let entity = if with_as { "source" } else { "host" };
-        if let Some(location) = EcsLocation::of(entity, geo.asn_of(cell), geo.place_of(cell)) {
+        if let Some(location) = EcsLocation::of(with_as, geo.asn_of(cell), geo.place_of(cell)) {
             location.write_members(text);
         }
     })
