@@ -28,6 +28,7 @@
 
 mod allow;
 mod attribution;
+mod cache;
 mod catalog;
 mod counters;
 mod enrichment;
