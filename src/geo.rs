@@ -19,6 +19,8 @@ mod tree;
 
 pub use database::GeoDatabase;
 
+pub(crate) use answers::Written;
+
 use answers::Answers;
 use layer::Layer;
 
@@ -39,7 +41,7 @@ use layer::Layer;
 /// ```
 #[derive(Default)]
 pub struct Geo {
-    ranges: Ranges,
+    pub(crate) ranges: Ranges,
     answers: Answers,
     databases: Vec<GeoDatabase>,
 }
@@ -138,12 +140,6 @@ impl Geo {
         })
     }
 
-    /// As [`cell`](Self::cell).
-    #[inline]
-    pub(crate) fn cell_v4(&self, bits: u32) -> u32 {
-        self.ranges.get_v4(bits)
-    }
-
     #[inline]
     pub(crate) fn asn_of(&self, cell: u32) -> Option<Asn<'_>> {
         self.answers.asn(cell)
@@ -158,10 +154,16 @@ impl Geo {
         self.answers.anonymity(cell)
     }
 
+    /// Where what is written of the addresses in a cell stands. To be asked for early: memory takes its time.
+    #[inline(always)]
+    pub(crate) fn written(&self, cell: u32) -> Written {
+        self.answers.written(cell)
+    }
+
     /// `"as":{…}` and `"geo":{…}` in the words of ECS, each empty where nothing is known.
     #[inline]
-    pub(crate) fn written(&self, cell: u32) -> (&str, &str) {
-        self.answers.written(cell)
+    pub(crate) fn text(&self, written: Written) -> (&[u8], &[u8]) {
+        self.answers.text(written)
     }
 }
 
