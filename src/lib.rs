@@ -44,15 +44,16 @@ mod ranges;
 mod record;
 mod schema;
 mod special;
+mod stix;
 mod swar;
 mod time;
 mod worker;
 
 // What is loaded.
 pub use allow::{AllowList, Expression, Mode, Substring, UnknownMode};
-pub use catalog::{Actor, Alias, Campaign, Catalog, Claim, Party, Software, Status};
+pub use catalog::{Actor, Alias, Campaign, Catalog, Claim, Party, Software, Status, Technique};
 pub use error::Error;
-pub use feed::{Columns, Defaults, Feed, Format, Reason, Rejected, Rejections, UnknownFormat};
+pub use feed::{Columns, Defaults, Feed, Format, Reason, Rejected, Rejections, UnknownFormat, Unmatchable};
 pub use geo::{Anonymity, Asn, Geo, GeoDatabase, Place};
 pub use normal::NotObservable;
 pub use observable::{Kind, Observable, Shape};

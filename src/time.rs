@@ -46,6 +46,16 @@ pub(crate) fn event_time(text: &str) -> Option<i64> {
     utc(text.parse().ok()?)
 }
 
+/// A second since the epoch and nanoseconds in it.
+pub(crate) type Instant = (i64, i32);
+
+/// The instant that a timestamp of RFC 3339 names, whole: of two versions of one object, the later is often the later by less
+/// than a second.
+pub(crate) fn instant(text: &str) -> Option<Instant> {
+    let at: Timestamp = text.trim().parse().ok()?;
+    Some((at.as_second(), at.subsec_nanosecond()))
+}
+
 fn number(text: &str) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     // Four digits are a year, eight are a day written without hyphens.

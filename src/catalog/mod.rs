@@ -1,16 +1,22 @@
 //! The catalogue: who there is, and who says so.
 
+mod attack;
 mod builtin;
+mod entries;
 
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::io::Read;
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use self::entries::Entries;
 use crate::error::Error;
+use crate::feed::{Rejections, open};
+use crate::stix;
 
 /// A group of people to whom intrusions are put down: an ATT&CK group, an intrusion set.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Actor {
@@ -50,7 +56,7 @@ pub struct Actor {
     pub note: Option<String>,
 }
 
-/// Another name of an actor.
+/// Another name of an actor or a campaign.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Alias {
@@ -62,17 +68,38 @@ pub struct Alias {
 }
 
 /// A piece of malware or a tool.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Software {
     /// ATT&CK software id.
     pub id: String,
     /// Its name.
     pub name: String,
+    /// What others call it. Empty in the lists of actors and campaigns; see [`Catalog::software`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
+    /// ATT&CK ids of the techniques it serves. Empty in the lists of actors and campaigns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub techniques: Vec<String>,
+}
+
+/// A way of doing something: an ATT&CK technique or sub-technique.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct Technique {
+    /// ATT&CK technique id, such as `T1090.003`.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Tactics it serves, by their short names: `command-and-control`.
+    pub tactics: Vec<String>,
+    /// Whether ATT&CK has given it up, with nothing in its place.
+    pub deprecated: bool,
 }
 
 /// Activity with a beginning, perhaps an end, and perhaps an actor.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Campaign {
@@ -80,6 +107,9 @@ pub struct Campaign {
     pub id: String,
     /// The name to show.
     pub name: String,
+    /// What others call it.
+    #[serde(default)]
+    pub aliases: Vec<Alias>,
     /// Ids of the actors it is put down to.
     #[serde(default)]
     pub actors: Vec<String>,
@@ -127,8 +157,9 @@ pub struct Claim {
     /// When it became known, if later.
     #[serde(default, deserialize_with = "date")]
     pub reported: Option<String>,
-    /// 0 to 100, on STIX 2.1's scale: 85 high, 50 medium, 15 low.
-    pub confidence: u8,
+    /// 0 to 100, on STIX 2.1's scale: 85 high, 50 medium, 15 low. `None` if nobody grades it, as ATT&CK does not.
+    #[serde(deserialize_with = "graded")]
+    pub confidence: Option<u8>,
     /// Name or number of the document.
     #[serde(default)]
     pub reference: Option<String>,
@@ -187,11 +218,13 @@ pub enum Status {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
-    actors: Vec<Actor>,
-    campaigns: Vec<Campaign>,
+    actors: Entries<Actor>,
+    campaigns: Entries<Campaign>,
+    software: Entries<Software>,
+    techniques: Entries<Technique>,
     claims: Vec<Claim>,
-    actor_names: HashMap<String, Vec<usize>>,
-    campaign_names: HashMap<String, Vec<usize>>,
+    rejected: Rejections,
+    passed: Rejections,
 }
 
 #[derive(Deserialize)]
@@ -212,18 +245,60 @@ impl Catalog {
         Self::default()
     }
 
-    /// Reads a catalogue file in TOML; `data/catalog/README.md` describes the format.
+    /// Reads a catalogue file: TOML, which `data/catalog/README.md` describes, or STIX 2.0 or 2.1, as ATT&CK is published. Which it
+    /// is, is told by its content; it may be compressed with gzip, xz or zstd.
+    ///
+    /// Of STIX: groups (`intrusion-set`, `threat-actor`), campaigns, software, techniques, and the relationships `uses`,
+    /// `attributed-to`, `targets`, `originates-from` and `revoked-by` between them. Old ids lead to what they are revoked by.
+    /// Campaigns put down to somebody become claims, of whoever made the relationship, with a confidence only where it states one.
+    ///
+    /// Holds one object at a time and what it keeps: of ATT&CK Enterprise a tenth of its 27 MB.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, or is not in that format: then with the line.
+    /// If the file cannot be read, or is not in that format: then with the line. STIX objects that cannot be used are no error:
+    /// they are in [`rejected`](Self::rejected).
+    ///
+    /// ```no_run
+    /// use stormtag::Catalog;
+    ///
+    /// let mut catalog = Catalog::open("enterprise-attack.json")?;
+    /// catalog.extend(Catalog::builtin());
+    /// assert_eq!(catalog.technique("T1090.003").unwrap().name, "Multi-hop Proxy");
+    /// # Ok::<(), stormtag::Error>(())
+    /// ```
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+        Self::from_reader(open::open(path)?, path)
+    }
+
+    /// As [`open`](Self::open), from any reader; `name` stands for the file in errors.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn read(reader: impl Read, name: &str) -> Result<Self, Error> {
+        let path = Path::new(name);
+        Self::from_reader(open::decode(reader, path)?, path)
+    }
+
+    fn from_reader(reader: impl std::io::BufRead, path: &Path) -> Result<Self, Error> {
+        const START: usize = 8 * 1024;
+        let failed = |error| Error::io(path, error);
+        let (start, mut reader) = open::peek(reader, START).map_err(failed)?;
+        let start = String::from_utf8_lossy(&start);
+        if stix::looks_like(&start) {
+            return attack::read(reader, path);
+        }
+        if start.trim_start().starts_with('{') {
+            return Err(Error::format(path, "JSON that is not STIX; a catalogue is TOML or STIX"));
+        }
+        let mut text = String::new();
+        reader.read_to_string(&mut text).map_err(failed)?;
         Self::parse(&path.to_string_lossy(), &text)
     }
 
-    /// As [`open`](Self::open), of a text; `name` stands in errors.
+    /// As [`open`](Self::open), of a text in TOML; `name` stands in errors.
     ///
     /// # Errors
     ///
@@ -237,14 +312,14 @@ impl Catalog {
         })?;
         let mut catalog = Self::new();
         for actor in file.actor {
-            catalog.add_actor(actor);
+            catalog.actors.add(actor);
         }
         for campaign in file.campaign {
-            catalog.add_campaign(campaign);
+            catalog.campaigns.add(campaign);
         }
         for claim in file.claim {
-            if claim.confidence > 100 {
-                let message = format!("claim {:?}: confidence is {}; expected 0 to 100", claim.id, claim.confidence);
+            if let Some(confidence @ 101..) = claim.confidence {
+                let message = format!("claim {:?}: confidence is {confidence}; expected 0 to 100", claim.id);
                 return Err(Error::format(name, message));
             }
             catalog.claims.push(claim);
@@ -252,58 +327,40 @@ impl Catalog {
         Ok(catalog)
     }
 
-    /// Adds everything of another catalogue. An actor or campaign whose id is there already is replaced; its claims are added.
+    /// Adds everything of another catalogue. Of an actor, a campaign, software or a technique whose id is there already, what the
+    /// other says stands, what it leaves open stays, and names and lists are joined. Claims are added; one whose id is there already
+    /// is the same.
     pub fn extend(&mut self, other: Self) -> &mut Self {
-        for actor in other.actors {
-            self.add_actor(actor);
-        }
-        for campaign in other.campaigns {
-            self.add_campaign(campaign);
-        }
-        for claim in other.claims {
-            if !self.claims.iter().any(|known| known.id == claim.id) {
-                self.claims.push(claim);
-            }
-        }
+        self.actors.extend(other.actors);
+        self.campaigns.extend(other.campaigns);
+        self.software.extend(other.software);
+        self.techniques.extend(other.techniques);
+        let known: HashSet<String> = self.claims.iter().map(|claim| claim.id.clone()).collect();
+        self.claims.extend(other.claims.into_iter().filter(|claim| !known.contains(&claim.id)));
+        self.rejected.extend(&other.rejected);
+        self.passed.extend(&other.passed);
         self
-    }
-
-    fn add_actor(&mut self, actor: Actor) {
-        let at = match self.actors.iter().position(|known| known.id == actor.id) {
-            Some(at) => at,
-            None => self.actors.len(),
-        };
-        for name in [&actor.id, &actor.name].into_iter().chain(actor.aliases.iter().map(|alias| &alias.name)) {
-            add_name(&mut self.actor_names, name, at);
-        }
-        match self.actors.get_mut(at) {
-            Some(known) => *known = actor,
-            None => self.actors.push(actor),
-        }
-    }
-
-    fn add_campaign(&mut self, campaign: Campaign) {
-        let at = match self.campaigns.iter().position(|known| known.id == campaign.id) {
-            Some(at) => at,
-            None => self.campaigns.len(),
-        };
-        for name in [&campaign.id, &campaign.name] {
-            add_name(&mut self.campaign_names, name, at);
-        }
-        match self.campaigns.get_mut(at) {
-            Some(known) => *known = campaign,
-            None => self.campaigns.push(campaign),
-        }
     }
 
     /// Every actor that bears this name, or whose id it is.
     pub fn actors(&self, name: &str) -> impl Iterator<Item = &Actor> {
-        self.actor_names.get(&fold(name)).into_iter().flatten().filter_map(|&at| self.actors.get(at))
+        self.actors.find(name)
     }
 
     /// Every campaign that bears this name, or whose id it is.
     pub fn campaigns(&self, name: &str) -> impl Iterator<Item = &Campaign> {
-        self.campaign_names.get(&fold(name)).into_iter().flatten().filter_map(|&at| self.campaigns.get(at))
+        self.campaigns.find(name)
+    }
+
+    /// Every piece of malware and every tool that bears this name, or whose id it is.
+    pub fn software(&self, name: &str) -> impl Iterator<Item = &Software> {
+        self.software.find(name)
+    }
+
+    /// The technique of this id, or what has taken its place.
+    #[must_use]
+    pub fn technique(&self, id: &str) -> Option<&Technique> {
+        self.techniques.find(id).next()
     }
 
     /// Every claim about the actor or campaign of this id, as it was entered.
@@ -314,26 +371,43 @@ impl Catalog {
     /// All actors.
     #[must_use]
     pub fn all_actors(&self) -> &[Actor] {
-        &self.actors
+        self.actors.all()
     }
 
     /// All campaigns.
     #[must_use]
     pub fn all_campaigns(&self) -> &[Campaign] {
-        &self.campaigns
+        self.campaigns.all()
+    }
+
+    /// All malware and tools, as far as they are listed for themselves.
+    #[must_use]
+    pub fn all_software(&self) -> &[Software] {
+        self.software.all()
+    }
+
+    /// All techniques.
+    #[must_use]
+    pub fn all_techniques(&self) -> &[Technique] {
+        self.techniques.all()
+    }
+
+    /// Objects of STIX files that could not be used: broken, revoked by nothing, relationships to what is not in the file.
+    #[must_use]
+    pub fn rejected(&self) -> &Rejections {
+        &self.rejected
+    }
+
+    /// Objects of STIX files that a catalogue has no place for, and other versions of those it has.
+    #[must_use]
+    pub fn passed(&self) -> &Rejections {
+        &self.passed
     }
 }
 
-fn add_name(names: &mut HashMap<String, Vec<usize>>, name: &str, at: usize) {
-    let bearers = names.entry(fold(name)).or_default();
-    if !bearers.contains(&at) {
-        bearers.push(at);
-    }
-}
-
-/// A name without what people spell differently: `Volt Typhoon`, `volt-typhoon`, `VoltTyphoon`.
-pub(crate) fn fold(name: &str) -> String {
-    name.chars().filter(|c| !matches!(c, ' ' | '-' | '_' | '.')).flat_map(char::to_lowercase).collect()
+/// In a file a claim has a confidence; only where nobody could be asked for one it is left open.
+fn graded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
+    u8::deserialize(deserializer).map(Some)
 }
 
 /// A date as text: a TOML date, or a string where only the month or the year is known.

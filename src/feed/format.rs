@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use crate::error::Error;
 use crate::feed::open::{decode, open, peek};
-use crate::feed::{Columns, Defaults, Feed, csv, maltrail, plain, zeek};
+use crate::feed::{Columns, Defaults, Feed, csv, maltrail, plain, stix, zeek};
 
 /// What a feed is written in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -23,11 +23,21 @@ pub enum Format {
     Zeek,
     /// A trail file of [Maltrail](https://github.com/stamparm/maltrail).
     Maltrail,
+    /// STIX 2.0 or 2.1: bundles, objects one after the other, the envelopes of TAXII.
+    ///
+    /// Of a pattern (STIX 2.1, section 9) each alternative that one value can tell becomes an indicator. `=` means a name alone,
+    /// `LIKE '%.evil.example'` the name and all below it. What needs several values, an order or a number of observations is
+    /// rejected as a whole, each with its reason: [`Unmatchable`](crate::Unmatchable). The digests of one file stand each for
+    /// itself, and so does a digest beside what follows from the content, as its size and type. Objects that are no indicators are
+    /// passed over; their relationships give the records their campaigns, actors, malware and techniques.
+    ///
+    /// Holds one object at a time, and of each what goes into records: at most three times the size of the file.
+    Stix,
 }
 
 impl Format {
     /// Every format, in the order of their declaration.
-    pub const ALL: &[Format] = &[Self::Plain, Self::Csv, Self::Tsv, Self::Zeek, Self::Maltrail];
+    pub const ALL: &[Format] = &[Self::Plain, Self::Csv, Self::Tsv, Self::Zeek, Self::Maltrail, Self::Stix];
 
     /// The name used in configuration.
     #[must_use]
@@ -38,11 +48,12 @@ impl Format {
             Self::Tsv => "tsv",
             Self::Zeek => "zeek",
             Self::Maltrail => "maltrail",
+            Self::Stix => "stix",
         }
     }
 
     /// The format of a file by its first bytes (decompressed; some 4 KiB are enough) and, where these leave it open, by its name.
-    /// `None` for what is none of them, as JSON, XML and HTML.
+    /// `None` for what is none of them, as other JSON, XML and HTML.
     ///
     /// ```
     /// use stormtag::Format;
@@ -54,6 +65,9 @@ impl Format {
     #[must_use]
     pub fn guess(path: impl AsRef<Path>, start: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(start);
+        if crate::stix::looks_like(&text) {
+            return Some(Self::Stix);
+        }
         let text = text.trim_start_matches('\u{feff}').trim_start();
         if text.starts_with(['{', '<']) || text.starts_with("[{") || text.starts_with("[\n") {
             return None;
@@ -107,7 +121,7 @@ impl fmt::Display for Format {
 
 /// A name that is no [`Format`]'s.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("unknown format; the formats are plain, csv, tsv, zeek and maltrail")]
+#[error("unknown format; the formats are plain, csv, tsv, zeek, maltrail and stix")]
 pub struct UnknownFormat;
 
 impl Feed {
@@ -207,7 +221,10 @@ fn read(
         }
         None => Format::guess(path, &start).ok_or_else(|| {
             let formats = Format::ALL.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ");
-            Error::format(path, format!("looks like JSON, XML or HTML, which no list is; the formats are {formats}"))
+            Error::format(
+                path,
+                format!("looks like JSON, XML or HTML, and is none that is read; the formats are {formats}"),
+            )
         })?,
     };
     read_as(format, reader, path, columns, defaults)
@@ -226,6 +243,7 @@ fn read_as(
         Format::Tsv => csv::read(reader, path, '\t', columns, defaults),
         Format::Zeek => zeek::read(reader, path, defaults),
         Format::Maltrail => maltrail::read(reader, path, defaults),
+        Format::Stix => stix::read(reader, path, defaults),
     }
 }
 
@@ -238,12 +256,13 @@ mod tests {
         for format in Format::ALL {
             assert_eq!(format.name().parse(), Ok(*format));
         }
-        assert_eq!("stix".parse::<Format>(), Err(UnknownFormat));
+        assert_eq!("yara".parse::<Format>(), Err(UnknownFormat));
     }
 
     #[test]
     fn formats_are_told_by_content_first() {
-        let cases: [(&str, &str, Option<Format>); 8] = [
+        let cases: [(&str, &str, Option<Format>); 9] = [
+            ("a.txt", " {\"type\": \"bundle\"", Some(Format::Stix)),
             ("a.txt", "#fields\tindicator\tindicator_type\n", Some(Format::Zeek)),
             ("a.csv", "# Copyright (c) 2014-2026 Maltrail developers\n", Some(Format::Maltrail)),
             ("a.txt", "\u{feff}value,entity_type\n", Some(Format::Csv)),

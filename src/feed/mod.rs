@@ -1,4 +1,4 @@
-//! Feeds: files of indicators, read line by line into plain data.
+//! Feeds: files of indicators, read line by line or object by object into plain data.
 //!
 //! A feed is a value. A reader is a function from bytes to [`Feed`]; it fails only when the bytes cannot be read or are not that
 //! format at all. A line that is no indicator becomes a [`Rejected`] with its number, its text and the reason, and reading goes
@@ -13,6 +13,8 @@ mod maltrail;
 pub(crate) mod open;
 mod plain;
 mod rows;
+mod stix;
+mod unmatchable;
 pub(crate) mod value;
 mod zeek;
 
@@ -25,6 +27,7 @@ pub use format::{Format, UnknownFormat};
 pub(crate) use gathering::stem;
 pub(crate) use lines::Lines;
 pub(crate) use plain::{content, first_column};
+pub use unmatchable::Unmatchable;
 
 use serde::Serialize;
 
@@ -43,6 +46,13 @@ pub struct Feed {
     pub rejected: Rejections,
     /// Parts of a line that were left out while its indicator was kept: a date nobody can read, a confidence of 300.
     pub ignored: Rejections,
+    /// What is no indicator and does not claim to be one: comments, blank lines, headers; in STIX whatever is not an indicator.
+    pub passed: Rejections,
+    /// Lines of the file, or objects in formats without lines. Where an item holds one value at most, as in STIX, this is the sum
+    /// of `used` and of all that is in `rejected` and `passed`. What breaks off counts as one.
+    pub items: u64,
+    /// Items of which at least one indicator was made.
+    pub used: u64,
 }
 
 impl Feed {
@@ -118,6 +128,33 @@ pub enum Reason {
     /// The row says of itself that it is withdrawn or inactive.
     #[error("withdrawn by its source")]
     Revoked,
+    /// A pattern that says more, or other things, than single values can tell.
+    #[error("{0}")]
+    Pattern(Unmatchable),
+    /// What should be an object is none: no JSON, or nothing that says its type.
+    #[error("not an object with a type")]
+    NotAnObject,
+    /// An object over the limit of 16 MiB.
+    #[error("an object longer than 16 MiB")]
+    ObjectTooLong,
+    /// An object that is no indicator: an actor, a relationship, a report.
+    #[error("not an indicator")]
+    NotAnIndicator,
+    /// An object that a catalogue has no place for: a report, a detection.
+    #[error("nothing that a catalogue lists")]
+    NotInCatalog,
+    /// A version of an object of which a newer one is there, or one that says the same.
+    #[error("another version of an object that was read")]
+    OtherVersion,
+    /// A reference to an object that is not in the file, or is revoked there.
+    #[error("points to what is not in the file or is revoked")]
+    Unresolved,
+    /// More relationships of one indicator than are followed.
+    #[error("over the limit of 256 objects related to one indicator")]
+    TooManyRelations,
+    /// A line without a value: blank, a comment, a header, the rest of a row.
+    #[error("blank, a comment, a header or the rest of a row")]
+    NoContent,
     /// An expression of an allow-list that does not compile.
     #[error("not an expression that can be compiled")]
     BadExpression,
@@ -165,6 +202,13 @@ impl Rejections {
             let end = (0..=KEPT_TEXT.min(text.len())).rfind(|&at| text.is_char_boundary(at)).unwrap_or_default();
             let text = text.get(..end).unwrap_or_default().into();
             self.first.push(Rejected { line, text, reason });
+        }
+    }
+
+    /// Counts several without keeping their text.
+    pub(crate) fn count(&mut self, reason: Reason, count: u64) {
+        if count > 0 {
+            *self.counts.entry(reason).or_default() += count;
         }
     }
 

@@ -195,6 +195,7 @@ pub struct SourceReport {
     rejected: Rejections,
     refused: Rejections,
     ignored: Rejections,
+    passed: Rejections,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -250,6 +251,7 @@ impl SourceReport {
             rejected: feed.rejected.clone(),
             refused: Rejections::default(),
             ignored: feed.ignored.clone(),
+            passed: feed.passed.clone(),
         }
     }
 
@@ -287,6 +289,12 @@ impl SourceReport {
     pub fn ignored(&self) -> &Rejections {
         &self.ignored
     }
+
+    /// What is no indicator and does not claim to be one: comments, and in STIX all objects beside indicators.
+    #[must_use]
+    pub fn passed(&self) -> &Rejections {
+        &self.passed
+    }
 }
 
 impl fmt::Display for Report {
@@ -306,6 +314,9 @@ impl fmt::Display for Report {
                         writeln!(f, "    line {}: {:?}", example.line, example.text)?;
                     }
                 }
+            }
+            for (reason, count) in source.passed.counts() {
+                writeln!(f, "  {count} passed over: {reason}")?;
             }
         }
         for list in &self.allow {

@@ -208,7 +208,7 @@ fn certainty(catalog: &Catalog, campaign: &Campaign, actor: &Actor) -> f64 {
     catalog
         .claims(&campaign.id)
         .filter(|claim| claim.status != Status::Disputed && claim.actor.as_ref() == Some(&actor.id))
-        .map(|claim| f64::from(claim.confidence) / 100.0)
+        .filter_map(|claim| Some(f64::from(claim.confidence?) / 100.0))
         .reduce(f64::max)
         .unwrap_or(0.5)
 }

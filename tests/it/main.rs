@@ -15,3 +15,5 @@ mod geo;
 mod known_hits;
 mod mmdb;
 mod oracle;
+#[cfg(feature = "compression")]
+mod stix;
