@@ -252,7 +252,8 @@ impl Catalog {
     /// `attributed-to`, `targets`, `originates-from` and `revoked-by` between them. Old ids lead to what they are revoked by.
     /// Campaigns put down to somebody become claims, of whoever made the relationship, with a confidence only where it states one.
     ///
-    /// Holds one object at a time and what it keeps: of ATT&CK Enterprise a tenth of its 27 MB.
+    /// Holds the text of one object at a time, and what it keeps: ATT&CK Enterprise, 27 MB unpacked, takes 13 MB, and 50 MB while
+    /// it is read from xz.
     ///
     /// # Errors
     ///

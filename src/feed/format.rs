@@ -31,7 +31,8 @@ pub enum Format {
     /// itself, and so does a digest beside what follows from the content, as its size and type. Objects that are no indicators are
     /// passed over; their relationships give the records their campaigns, actors, malware and techniques.
     ///
-    /// Holds one object at a time, and of each what goes into records: at most three times the size of the file.
+    /// Holds the text of one object at a time, and of each what goes into records: a bundle of 54 MB with 65,000 indicators takes
+    /// 1.6 times its size at most.
     Stix,
 }
 
