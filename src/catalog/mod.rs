@@ -1,6 +1,10 @@
 //! The catalogue: who there is, and who says so.
 
 mod builtin;
+mod countries;
+mod galaxy;
+mod microsoft;
+mod unite;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,14 +12,18 @@ use std::path::Path;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::Error;
+use crate::feed::{self, whole};
 
 /// A group of people to whom intrusions are put down: an ATT&CK group, an intrusion set.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Actor {
     /// ATT&CK group id, or any id unique in the catalogue.
     pub id: String,
+    /// Other ids of the same actor: UUIDs of STIX and MISP, ids that it had before. They find it as its id does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<String>,
     /// The name to show.
     pub name: String,
     /// ISO 3166-1 alpha-2 code of the country it is attributed to. Who attributes it, and how surely, stands in the claims.
@@ -50,6 +58,14 @@ pub struct Actor {
     pub note: Option<String>,
 }
 
+impl Actor {
+    /// Whether this is its id, or one of the others that it has.
+    #[must_use]
+    pub fn has_id(&self, id: &str) -> bool {
+        self.id == id || self.ids.iter().any(|other| other == id)
+    }
+}
+
 /// Another name of an actor.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,7 +88,7 @@ pub struct Software {
 }
 
 /// Activity with a beginning, perhaps an end, and perhaps an actor.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Campaign {
@@ -190,6 +206,9 @@ pub struct Catalog {
     actors: Vec<Actor>,
     campaigns: Vec<Campaign>,
     claims: Vec<Claim>,
+    /// Microsoft's entries as they came, and the actors without them; both empty where there are none.
+    vendors: Vec<Actor>,
+    base: Vec<Actor>,
     actor_names: HashMap<String, Vec<usize>>,
     campaign_names: HashMap<String, Vec<usize>>,
 }
@@ -212,14 +231,19 @@ impl Catalog {
         Self::default()
     }
 
-    /// Reads a catalogue file in TOML; `data/catalog/README.md` describes the format.
+    /// Reads a catalogue file, which may be compressed. What it is is told by its content:
+    ///
+    /// * TOML as `data/catalog/README.md` describes it,
+    /// * a cluster file of [MISP's galaxies](https://github.com/MISP/misp-galaxy): threat actors, intrusion sets, Microsoft activity
+    ///   groups, groups and campaigns,
+    /// * Microsoft's [naming map](https://github.com/microsoft/mstic/tree/master/PublicFeeds/ThreatActorNaming).
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, or is not in that format: then with the line.
+    /// If the file cannot be read, is larger than 512 MiB, or is none of these: then with the line.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+        let text = whole::read(feed::open::open(path)?, path)?;
         Self::parse(&path.to_string_lossy(), &text)
     }
 
@@ -229,6 +253,11 @@ impl Catalog {
     ///
     /// If the text is not in the format.
     pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
+        match text.trim_start().as_bytes().first() {
+            Some(b'{') => return galaxy::parse(name, text),
+            Some(b'[') if !text.trim_start().starts_with("[[") => return microsoft::parse(name, text),
+            _ => {}
+        }
         let file: File = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| {
                 text.get(..span.start).unwrap_or_default().bytes().filter(|&byte| byte == b'\n').count() as u64 + 1
@@ -252,28 +281,11 @@ impl Catalog {
         Ok(catalog)
     }
 
-    /// Adds everything of another catalogue. An actor or campaign whose id is there already is replaced; its claims are added.
-    pub fn extend(&mut self, other: Self) -> &mut Self {
-        for actor in other.actors {
-            self.add_actor(actor);
-        }
-        for campaign in other.campaigns {
-            self.add_campaign(campaign);
-        }
-        for claim in other.claims {
-            if !self.claims.iter().any(|known| known.id == claim.id) {
-                self.claims.push(claim);
-            }
-        }
-        self
-    }
-
     fn add_actor(&mut self, actor: Actor) {
-        let at = match self.actors.iter().position(|known| known.id == actor.id) {
-            Some(at) => at,
-            None => self.actors.len(),
-        };
-        for name in [&actor.id, &actor.name].into_iter().chain(actor.aliases.iter().map(|alias| &alias.name)) {
+        let bearers = self.actor_names.get(&fold(&actor.id)).into_iter().flatten().copied();
+        let mut known = bearers.filter(|&at| self.actors.get(at).is_some_and(|known| known.id == actor.id));
+        let at = known.next().unwrap_or(self.actors.len());
+        for name in names(&actor) {
             add_name(&mut self.actor_names, name, at);
         }
         match self.actors.get_mut(at) {
@@ -283,10 +295,7 @@ impl Catalog {
     }
 
     fn add_campaign(&mut self, campaign: Campaign) {
-        let at = match self.campaigns.iter().position(|known| known.id == campaign.id) {
-            Some(at) => at,
-            None => self.campaigns.len(),
-        };
+        let at = self.campaigns.iter().position(|known| known.id == campaign.id).unwrap_or(self.campaigns.len());
         for name in [&campaign.id, &campaign.name] {
             add_name(&mut self.campaign_names, name, at);
         }
@@ -296,9 +305,13 @@ impl Catalog {
         }
     }
 
-    /// Every actor that bears this name, or whose id it is.
+    /// Every actor that bears this name; or the one whose id it is.
     pub fn actors(&self, name: &str) -> impl Iterator<Item = &Actor> {
-        self.actor_names.get(&fold(name)).into_iter().flatten().filter_map(|&at| self.actors.get(at))
+        let bearers = self.actor_names.get(&fold(name)).map_or(&[][..], Vec::as_slice);
+        let has_id = |at: &&usize| self.actors.get(**at).is_some_and(|actor| actor.id == name);
+        // Names repeat the ids of others now and then.
+        let bearers = bearers.iter().find(has_id).map_or(bearers, std::slice::from_ref);
+        bearers.iter().filter_map(|&at| self.actors.get(at))
     }
 
     /// Every campaign that bears this name, or whose id it is.
@@ -308,7 +321,8 @@ impl Catalog {
 
     /// Every claim about the actor or campaign of this id, as it was entered.
     pub fn claims(&self, id: &str) -> impl Iterator<Item = &Claim> {
-        self.claims.iter().filter(move |claim| claim.about == id)
+        let former = self.actors(id).find(|actor| actor.id == id).map_or(&[][..], |actor| actor.ids.as_slice());
+        self.claims.iter().filter(move |claim| claim.about == id || former.contains(&claim.about))
     }
 
     /// All actors.
@@ -324,6 +338,11 @@ impl Catalog {
     }
 }
 
+/// Whatever an actor is found by.
+fn names(actor: &Actor) -> impl Iterator<Item = &String> {
+    [&actor.id, &actor.name].into_iter().chain(&actor.ids).chain(actor.aliases.iter().map(|alias| &alias.name))
+}
+
 fn add_name(names: &mut HashMap<String, Vec<usize>>, name: &str, at: usize) {
     let bearers = names.entry(fold(name)).or_default();
     if !bearers.contains(&at) {
@@ -334,6 +353,22 @@ fn add_name(names: &mut HashMap<String, Vec<usize>>, name: &str, at: usize) {
 /// A name without what people spell differently: `Volt Typhoon`, `volt-typhoon`, `VoltTyphoon`.
 pub(crate) fn fold(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, ' ' | '-' | '_' | '.')).flat_map(char::to_lowercase).collect()
+}
+
+/// The name and the ATT&CK id of `APT32 - G0050`, `PowerShell - T1059.001`; without one the text itself.
+pub(crate) fn attack_id(text: &str) -> (&str, Option<&str>) {
+    match text.rsplit_once(" - ") {
+        Some((name, id)) if is_attack_id(id.trim()) => (name.trim(), Some(id.trim())),
+        _ => (text, None),
+    }
+}
+
+/// Whether it is an id of ATT&CK: of a group, campaign, software or technique.
+pub(crate) fn is_attack_id(text: &str) -> bool {
+    let Some(number) = text.strip_prefix(['G', 'C', 'S', 'T']) else { return false };
+    let (number, part) = number.split_once('.').unwrap_or((number, "000"));
+    let digits = |text: &str, length| text.len() == length && text.bytes().all(|b| b.is_ascii_digit());
+    digits(number, 4) && digits(part, 3)
 }
 
 /// A date as text: a TOML date, or a string where only the month or the year is known.

@@ -39,9 +39,11 @@ pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Re
             } else if let Some(names) = after(said, "Aliases:") {
                 aliases.extend(names.split(',').map(|name| name.trim().into()));
             }
+            gathering.pass(1);
             continue;
         }
         if text.is_empty() {
+            gathering.pass(1);
             continue;
         }
         // The next reference begins another group.

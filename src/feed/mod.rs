@@ -8,12 +8,20 @@ mod columns;
 mod csv;
 mod format;
 mod gathering;
+mod json;
+mod jsonl;
+mod labels;
 mod lines;
+mod loki;
 mod maltrail;
+mod misp;
 pub(crate) mod open;
+mod openioc;
 mod plain;
 mod rows;
+mod table;
 pub(crate) mod value;
+pub(crate) mod whole;
 mod zeek;
 
 use std::collections::BTreeMap;
@@ -43,6 +51,9 @@ pub struct Feed {
     pub rejected: Rejections,
     /// Parts of a line that were left out while its indicator was kept: a date nobody can read, a confidence of 300.
     pub ignored: Rejections,
+    /// Lines or objects that state no indicator: comments, blank lines, headers, other objects. What is neither here nor rejected
+    /// became an indicator.
+    pub passed: u64,
 }
 
 impl Feed {
@@ -68,11 +79,14 @@ pub struct Defaults {
     pub record: Record,
     /// Seconds after its last sighting (or first, or its date in the feed) at which an indicator without an end of its own expires.
     pub time_to_live: Option<i64>,
+    /// Whether to take also what its source gives for context and not for detection: MISP attributes whose `to_ids` is false. Such
+    /// records bear the tag `to_ids=false`. Defaults to false: they are rejected with [`Reason::NotForDetection`].
+    pub context: bool,
 }
 
 impl From<Record> for Defaults {
     fn from(record: Record) -> Self {
-        Self { kind: None, record, time_to_live: None }
+        Self { kind: None, record, time_to_live: None, context: false }
     }
 }
 
@@ -136,6 +150,24 @@ pub enum Reason {
     /// More statements about one value than are kept.
     #[error("over the limit of records for one value")]
     TooManyRecords,
+    /// The source gives it for context only, see [`Defaults::context`].
+    #[error("not meant for detection by its source")]
+    NotForDetection,
+    /// It tells something only together with other conditions: matched alone, it would match what the source did not mean.
+    #[error("means something only together with other conditions")]
+    Conditional,
+    /// What is listed is what must *not* be there.
+    #[error("a condition that something is absent")]
+    Negated,
+    /// An expression or a part of a text, which would have to be searched for.
+    #[error("an expression or a part of a text, which is not searched for yet")]
+    Searched,
+    /// An object that is not built as its format says.
+    #[error("not built as its format says")]
+    Malformed,
+    /// A list of files names one that is not there.
+    #[error("listed, but there is no such file")]
+    Missing,
 }
 
 impl Serialize for Reason {

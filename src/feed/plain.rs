@@ -25,7 +25,10 @@ pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Re
             Err(error) => break Some(error),
         };
         let Some((number, text)) = gathering.usable(line) else { continue };
-        let Some(text) = content(text) else { continue };
+        let Some(text) = content(text) else {
+            gathering.pass(1);
+            continue;
+        };
         if let Some(names) = hosts(text) {
             for name in names {
                 gathering.add(number, name, Said::Kind(Kind::Domain), &record);

@@ -93,10 +93,11 @@ impl<R: BufRead> Rows<R> {
     pub(super) fn next(&mut self, cells: &mut Cells, gathering: &mut Gathering<'_>) -> io::Result<Option<u64>> {
         while let Some(number) = self.line(gathering)? {
             if self.line.starts_with('#') {
+                gathering.pass(1);
                 self.line.trim_start_matches(['#', ' ']).clone_into(&mut self.comment);
-            } else if !self.line.trim().is_empty()
-                && (cells.split(&self.line, self.delimiter) || self.close(number, cells, gathering)?)
-            {
+            } else if self.line.trim().is_empty() {
+                gathering.pass(1);
+            } else if cells.split(&self.line, self.delimiter) || self.close(number, cells, gathering)? {
                 return Ok(Some(number));
             }
         }
