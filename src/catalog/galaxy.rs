@@ -1,6 +1,6 @@
 //! Cluster files of MISP's galaxies, <https://www.misp-standard.org/rfc/misp-standard-galaxy-format.html>.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -13,7 +13,7 @@ const UNGRADED: u8 = 50;
 
 /// Reads one cluster file.
 ///
-/// An actor's id is its ATT&CK id if the cluster has one of its own (`external_id`, `group_attack_id`), of Microsoft's groups
+/// An actor's id is its ATT&CK id if the cluster has one of its own (`external_id`, or `group_attack_id` from ATT&CK), of Microsoft's groups
 /// `microsoft:` and the name, which is all the id that Microsoft gives, and else the UUID of the cluster. The UUID, and the one ATT&CK
 /// id among the synonyms of a threat actor that no other claims, are [`Actor::ids`]; further ids among synonyms are left out, for
 /// they are of other groups.
@@ -55,7 +55,11 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Catalog, Error> {
     }
     let by_uuid: HashMap<&str, &str> =
         file.values.iter().map(|cluster| (cluster.uuid.as_str(), cluster.value.as_str())).collect();
+    let mut seen = HashSet::new();
     for cluster in &file.values {
+        if !seen.insert(cluster.uuid.as_str()) {
+            return Err(Error::format(name, format!("the UUID {} stands twice", cluster.uuid)));
+        }
         let (actor, claims) = actor(cluster, sort, &file, &said, &by_uuid);
         catalog.claims.extend(claims);
         catalog.add_actor(actor);
@@ -124,6 +128,12 @@ impl Cluster {
         self.all(key).next()
     }
 
+    /// The id that ATT&CK gave. Tidal writes ids of its own in the same form, some of them twice: they count if ATT&CK is the source.
+    fn attack_id(&self, of_tidal: &str) -> Option<&str> {
+        let tidal = self.one(of_tidal).filter(|_| self.one("source") == Some("MITRE"));
+        self.one("external_id").or(tidal).filter(|id| is_attack_id(id))
+    }
+
     /// Ids of ATT&CK groups among the synonyms.
     fn attack_ids(&self) -> impl Iterator<Item = &str> {
         self.all("synonyms").filter(|name| name.starts_with('G') && is_attack_id(name))
@@ -145,7 +155,7 @@ fn actor(
     by_uuid: &HashMap<&str, &str>,
 ) -> (Actor, Vec<Claim>) {
     let (name, in_name) = attack_id(&cluster.value);
-    let given = cluster.one("external_id").or(cluster.one("group_attack_id")).or(in_name);
+    let given = cluster.attack_id("group_attack_id").or(in_name);
     let mut ids = vec![cluster.uuid.clone()];
     let id = match (sort, given) {
         (_, Some(id)) => id.to_owned(),
@@ -266,7 +276,7 @@ fn claims(cluster: &Cluster, id: &str, sort: Sort, file: &File) -> Vec<Claim> {
 
 fn campaign(cluster: &Cluster) -> Campaign {
     let (name, in_name) = attack_id(&cluster.value);
-    let id = cluster.one("campaign_attack_id").or(cluster.one("external_id")).or(in_name).unwrap_or(&cluster.uuid);
+    let id = cluster.attack_id("campaign_attack_id").or(in_name).unwrap_or(&cluster.uuid);
     // `2022-10-01T04:00:00Z` is a day somewhere.
     let day = |key: &str| cluster.one(key).map(|text| text.split('T').next().unwrap_or(text).to_owned());
     Campaign {

@@ -17,7 +17,7 @@ impl Catalog {
     /// 3. an entry of Microsoft's whose name exactly one other actor bears, as name or alias: Microsoft coins its names for one group
     ///    each.
     ///
-    /// All else stays apart, and a name finds every actor that bears it. Two entries of one catalogue are never united by 1 or 2, unless
+    /// Not by 2 or 3 if one of them says that it is [not](Actor::not) the other. All else stays apart, and a name finds every actor that bears it. Two entries of one catalogue are never united by 1 or 2, unless
     /// they have one id: their source keeps them apart. The order in which catalogues are added does not matter for 3.
     pub fn extend(&mut self, other: Self) -> &mut Self {
         let of_others = !other.vendors.is_empty();
@@ -88,8 +88,11 @@ impl Catalog {
             return;
         }
         self.base.clone_from(&self.actors);
-        let bearers: Vec<Option<usize>> =
-            self.vendors.iter().map(|vendor| only(self.bearing(&vendor.name).to_vec())).collect();
+        let bearer = |vendor: &Actor| {
+            only(self.bearing(&vendor.name).to_vec())
+                .filter(|&at| self.actors.get(at).is_some_and(|known| !denied(known, vendor)))
+        };
+        let bearers: Vec<Option<usize>> = self.vendors.iter().map(bearer).collect();
         for (vendor, bearer) in self.vendors.clone().into_iter().zip(bearers) {
             match bearer {
                 Some(at) => self.merge_at(at, vendor),
@@ -126,7 +129,7 @@ impl Catalog {
         }
         let same = |known: &Actor| {
             let differ = is_attack_id(&known.id) && is_attack_id(&actor.id);
-            fold(&known.name) == fold(&actor.name) && !differ
+            fold(&known.name) == fold(&actor.name) && !differ && !denied(known, actor)
         };
         let main = self.bearing(&actor.name).iter().copied().filter(|&at| self.actors.get(at).is_some_and(same));
         only(main.collect())
@@ -169,6 +172,12 @@ impl Catalog {
         add(&mut both.software, campaign.software);
         self.add_campaign(both);
     }
+}
+
+/// Whether one says that it is not the other.
+fn denied(one: &Actor, other: &Actor) -> bool {
+    let denies = |one: &Actor, other: &Actor| one.not.iter().any(|name| fold(name) == fold(&other.name));
+    denies(one, other) || denies(other, one)
 }
 
 /// The one that all are.
@@ -309,6 +318,15 @@ mod tests {
         assert_eq!(found(&all, "alias"), [["G0901"], ["G0901"]]);
         let even = ["G0902", "microsoft:Even Sleet", "u-1"];
         assert_eq!(found(&all, "even sleet"), [even, even]);
+    }
+
+    #[test]
+    fn who_is_said_to_be_another_stays_another() {
+        let mut alpha = actor("G0901", &[], "Alpha", &["Odd Typhoon"]);
+        alpha.not.push("odd typhoon".to_owned());
+        let all = [catalog(vec![alpha]), catalog(vec![actor("microsoft:Odd Typhoon", &[], "Odd Typhoon", &[])])];
+        let both = ["G0901", "microsoft:Odd Typhoon"];
+        assert_eq!(found(&all, "Odd Typhoon"), [both, both]);
     }
 
     #[test]

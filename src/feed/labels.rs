@@ -1,7 +1,7 @@
 //! Machine tags, as MISP and others attach them: `namespace:predicate="value"`.
 //!
 //! Form: <https://github.com/MISP/misp-taxonomies#machine-tags--triple-tag>, and of tags on galaxy clusters MISP core format,
-//! section 2.9.
+//! sections 2.8 and 2.10.
 
 use crate::catalog::{attack_id, fold};
 use crate::record::{Record, Severity, Tlp};

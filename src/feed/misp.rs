@@ -1,4 +1,4 @@
-//! MISP events, <https://www.misp-standard.org/rfc/misp-standard-core.html>, and folders of them.
+//! MISP events, <https://www.misp-standard.org/rfc/misp-standard-core.html>, draft 18, and folders of them.
 
 use std::collections::HashSet;
 use std::io::BufRead;
@@ -23,41 +23,53 @@ pub(super) const MANIFEST: &str = "manifest.json";
 /// How much of an event's title or a comment is kept, in bytes: each of its attributes may repeat it.
 const LONGEST: usize = 1024;
 
-/// Reads `{"Event":{…}}`, `{"response":[…]}`, an event bare, arrays of these, and attributes alone as a search returns them.
+/// Reads `{"Event":{…}}`, `{"response":[…]}`, an event bare, arrays of these, one after the other, and attributes alone as a search
+/// returns them.
 ///
-/// Attributes are counted through the file, those of objects (section 2.4) among them. Of a joined type, as `domain|ip`, each half
+/// Attributes are counted through the file, those of objects (section 2.5) among them. Of a joined type, as `domain|ip`, each half
 /// that has a kind is an indicator; of `filename|sha1` the hash alone, for many innocent files bear the same name, and the port of
-/// `ip-dst|port` states nothing by itself: such halves, and attributes that describe (`text`, `comment`, `link` …), are
-/// [passed](Feed::passed). An attribute whose `to_ids` (section 2.2.2.7) is false is context, see [`Defaults::context`]; what is
+/// `ip-dst|port` states nothing by itself: such halves, and attributes that describe (`text`, `comment`, `link` …) or
+/// are proposed only (section 2.4), are [passed](Feed::passed). An attribute whose `to_ids` (section 2.3.2) is false is context, see [`Defaults::context`]; what is
 /// deleted counts as revoked.
 ///
 /// | record | from |
 /// |---|---|
 /// | source | the organisation that created the event, `Orgc` |
 /// | actors, campaigns, malware, techniques, marking, confidence, tags | tags and galaxy clusters of event and attribute |
-/// | severity | `threat_level_id` (section 2.2.1.6), or a tag |
+/// | severity | `threat_level_id` (section 2.2.1.5), or a tag |
 /// | role | category of the attribute |
 /// | description | title of the event and comment of the attribute |
 /// | reference | first link of the event in `External analysis` |
-/// | first and last activity | of the attribute, of its object, or the date of the event (section 2.2.1.5) |
+/// | first and last activity | of the attribute, of its object, or the date of the event (section 2.2.1.7) |
 ///
-/// The time of the last change counts for the time to live only. A file is held in memory whole, and beside it what its indicators
-/// take: two to three times its size.
+/// The time of the last change counts for the time to live only. Held in memory are the file and its
+/// indicators: measured one and a half times the size of the file, three and a half where each attribute has a comment of its own.
 pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Result<Feed, Error> {
     let text = whole::read(reader, path)?;
     let mut gathering = Gathering::new(path, defaults);
     let mut reading = Reading::new(&gathering, defaults);
-    if reading.events(&text, &mut gathering, 0) == 0 {
-        let message = match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
-            Ok(_) => "no MISP event: expected an object with Event, response or Attribute".to_owned(),
-            Err(error) => format!("no JSON: {error}"),
-        };
+    let mut events = 0;
+    for document in serde_json::Deserializer::from_str(&text).into_iter::<&RawValue>() {
+        match document {
+            Ok(document) => match reading.events(document.get(), &mut gathering, 0) {
+                0 => reading.malformed(document, &mut gathering),
+                more => events += more,
+            },
+            Err(error) if events == 0 => {
+                return Err(Error::line(path, error.line() as u64, format!("no MISP event: {error}")));
+            }
+            Err(error) => gathering.reject(reading.position + 1, &error.to_string(), Reason::BrokenOff),
+        }
+    }
+    if events == 0 {
+        let message =
+            "no MISP event: expected an object with Event, response or Attribute; a manifest is opened by its folder";
         return Err(Error::format(path, message));
     }
     gathering.finish(reading.position, None)
 }
 
-/// Reads a folder as MISP publishes feeds: `manifest.json` names the events, each a file of its own, compressed or not.
+/// Reads a folder as MISP publishes feeds: `manifest.json` (section 4) names the events, each a file of its own, compressed or not.
 ///
 /// An event that is not there or cannot be read is rejected and the others are read; files that the manifest does not name are
 /// passed.
@@ -128,6 +140,8 @@ struct Event<'a> {
     attributes: Option<&'a RawValue>,
     #[serde(borrow, rename = "Object")]
     objects: Option<&'a RawValue>,
+    #[serde(borrow, rename = "ShadowAttribute")]
+    proposals: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize, Default)]
@@ -284,6 +298,8 @@ impl<'a> Reading<'a> {
         self.events += 1;
         let attributes = self.elements(event.attributes, gathering);
         let objects = self.elements(event.objects, gathering);
+        let proposals = self.elements(event.proposals, gathering);
+        gathering.pass(proposals.len() as u64);
         let mut whole = Whole::of(event, self.defaults, self.records.source());
         whole.record.reference = attributes.iter().find_map(|raw| link(raw)).or(whole.record.reference.take());
         for bad in &whole.bad {
@@ -370,7 +386,7 @@ impl Whole {
         {
             record.source = cut(&creator.name).into();
         }
-        // Section 2.2.1.6: 4 is undefined.
+        // Section 2.2.1.5: 4 is undefined.
         match &*event.threat_level_id {
             "1" => record.severity = Some(Severity::High),
             "2" => record.severity = Some(Severity::Medium),
@@ -501,7 +517,7 @@ pub(super) fn parts<'v>(kind: &str, value: &'v str) -> impl Iterator<Item = (&'v
     std::iter::once(first).chain(second)
 }
 
-/// What a type of section 2.2.2.2 is here.
+/// What a type (section 2.3.2) is here.
 fn said(kind: &str) -> Option<Said> {
     /// Types that describe and cannot be looked for, or whose values are those of the victim.
     const NO_INDICATORS: &[&str] = &[
