@@ -17,8 +17,9 @@ impl Catalog {
     /// 3. an entry of Microsoft's whose name exactly one other actor bears, as name or alias: Microsoft coins its names for one group
     ///    each.
     ///
-    /// Not by 2 or 3 if one of them says that it is [not](Actor::not) the other. All else stays apart, and a name finds every actor that bears it. Two entries of one catalogue are never united by 1 or 2, unless
-    /// they have one id: their source keeps them apart. The order in which catalogues are added does not matter for 3.
+    /// Not by 2 or 3 if one of them says that it is [not](Actor::not) the other. All else stays apart, and a name finds every actor
+    /// that bears it. Two entries of one catalogue are never united by 1 or 2, unless they have one id: their source keeps them
+    /// apart. The order in which catalogues are added does not matter for 3.
     pub fn extend(&mut self, other: Self) -> &mut Self {
         let of_others = !other.vendors.is_empty();
         let (theirs, vendors) = if of_others { (other.base, other.vendors) } else { (other.actors, Vec::new()) };

@@ -29,8 +29,9 @@ const WRAPPERS: &[&str] =
 /// objects are guessed: whole, then by their last member.
 ///
 /// One object a line is read in constant memory. An array, an object that has one (`data`, `results`, `indicators` …), and an
-/// object of arrays as abuse.ch exports them are held in memory whole: with the indicators two and a half times the file, as measured. A path leads through arrays; several values give as many
-/// indicators, several labels a list. Objects over 64 KiB are rejected.
+/// object of arrays as abuse.ch exports them are held in memory whole: with the indicators two and a half times the file, as
+/// measured. A path leads through arrays; several values give as many indicators, several labels a list. Objects over 64 KiB are
+/// rejected.
 pub(super) fn read(
     reader: impl BufRead,
     path: &Path,

@@ -50,7 +50,7 @@ pub(super) fn cluster(record: &mut Record, galaxy: &str, value: &str) -> bool {
     let is = |suffix: &str| galaxy == suffix || galaxy.ends_with(&format!("-{suffix}"));
     if ["threat-actor", "intrusion-set", "activity-group", "groups"].iter().any(|sort| is(sort)) {
         // One group is mostly tagged from several galaxies: it is one actor.
-        let named = |known: &Box<str>| fold(known) == fold(name) || id.is_some_and(|id| **known == *id);
+        let named = |known: &str| fold(known) == fold(name) || id.is_some_and(|id| known == id);
         match (record.actors.iter_mut().find(|known| named(known)), id) {
             (Some(known), Some(id)) => *known = id.into(),
             (Some(_), None) => {}

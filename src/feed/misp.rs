@@ -8,13 +8,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::Error;
+use crate::feed::attribute::parts;
 use crate::feed::gathering::{Gathering, Making, Records};
 use crate::feed::json::{Text, elements, members};
 use crate::feed::labels::{self, Grade};
 use crate::feed::open::open;
 use crate::feed::value::Said;
 use crate::feed::{Defaults, Feed, Reason, whole};
-use crate::observable::Kind;
 use crate::record::{Record, Severity};
 use crate::time;
 
@@ -28,9 +28,9 @@ const LONGEST: usize = 1024;
 ///
 /// Attributes are counted through the file, those of objects (section 2.5) among them. Of a joined type, as `domain|ip`, each half
 /// that has a kind is an indicator; of `filename|sha1` the hash alone, for many innocent files bear the same name, and the port of
-/// `ip-dst|port` states nothing by itself: such halves, and attributes that describe (`text`, `comment`, `link` …) or
-/// are proposed only (section 2.4), are [passed](Feed::passed). An attribute whose `to_ids` (section 2.3.2) is false is context, see [`Defaults::context`]; what is
-/// deleted counts as revoked.
+/// `ip-dst|port` states nothing by itself: such halves, and attributes that describe (`text`, `comment`, `link` …) or are
+/// proposed only (section 2.4), are [passed](Feed::passed). An attribute whose `to_ids` (section 2.3.2) is false is context, see
+/// [`Defaults::context`]; what is deleted counts as revoked.
 ///
 /// | record | from |
 /// |---|---|
@@ -42,8 +42,8 @@ const LONGEST: usize = 1024;
 /// | reference | first link of the event in `External analysis` |
 /// | first and last activity | of the attribute, of its object, or the date of the event (section 2.2.1.7) |
 ///
-/// The time of the last change counts for the time to live only. Held in memory are the file and its
-/// indicators: measured one and a half times the size of the file, three and a half where each attribute has a comment of its own.
+/// The time of the last change counts for the time to live only. Held in memory are the file and its indicators: one and a half times
+/// the size of the file, as measured, three and a half where each attribute has a comment of its own.
 pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Result<Feed, Error> {
     let text = whole::read(reader, path)?;
     let mut gathering = Gathering::new(path, defaults);
@@ -381,7 +381,7 @@ impl Whole {
     fn of(event: &Event<'_>, defaults: &Defaults, source: &std::sync::Arc<str>) -> Self {
         let mut record = Record { source: source.clone(), ..defaults.record.clone() };
         let (mut grade, mut bad) = (Grade::default(), Vec::new());
-        if let Some(creator) = event.creator.and_then(|raw| parse::<Named<'_>>(raw))
+        if let Some(creator) = event.creator.and_then(parse::<Named<'_>>)
             && !creator.name.is_empty()
         {
             record.source = cut(&creator.name).into();
@@ -472,8 +472,8 @@ fn label(
         bad.push(format!("{} tags more than the {} that are read", tags.len() - labels::MOST, labels::MOST));
     }
     let mut left = labels::MOST;
-    for galaxy in all(galaxies).into_iter().filter_map(|raw| parse::<Galaxy<'_>>(raw)) {
-        for cluster in all(galaxy.clusters).into_iter().take(left).filter_map(|raw| parse::<Cluster<'_>>(raw)) {
+    for galaxy in all(galaxies).into_iter().filter_map(parse::<Galaxy<'_>>) {
+        for cluster in all(galaxy.clusters).into_iter().take(left).filter_map(parse::<Cluster<'_>>) {
             left -= 1;
             let kind = if cluster.kind.is_empty() { &galaxy.kind } else { &cluster.kind };
             labels::cluster(record, kind, cut(&cluster.value));
@@ -491,76 +491,4 @@ fn link(raw: &RawValue) -> Option<Box<str>> {
 fn cut(text: &str) -> &str {
     let end = (0..=LONGEST.min(text.len())).rfind(|&at| text.is_char_boundary(at)).unwrap_or_default();
     text.get(..end).unwrap_or_default()
-}
-
-/// The values of an attribute and what each is; `None` for what states no indicator by itself.
-pub(super) fn parts<'v>(kind: &str, value: &'v str) -> impl Iterator<Item = (&'v str, Option<Said>)> {
-    let (first, second) = match kind.split_once('|') {
-        None => ((value, said(kind)), None),
-        Some((one, other)) => {
-            let file = one == "filename";
-            // Names of files may hold the bar, hashes do not.
-            let halves = if file { value.rsplit_once('|') } else { value.split_once('|') };
-            let (left, right) = halves.unwrap_or(if file { ("", value) } else { (value, "") });
-            let of_first = if file { None } else { said(one) };
-            ((left, of_first), Some((right, said(other))))
-        }
-    };
-    // A sample is given with the hash of its content.
-    let (first, second) = match kind {
-        "malware-sample" => {
-            let (name, hash) = value.rsplit_once('|').unwrap_or(("", value));
-            ((name, None), Some((hash, Some(Said::Hash))))
-        }
-        _ => (first, second),
-    };
-    std::iter::once(first).chain(second)
-}
-
-/// What a type (section 2.3.2) is here.
-fn said(kind: &str) -> Option<Said> {
-    /// Types that describe and cannot be looked for, or whose values are those of the victim.
-    const NO_INDICATORS: &[&str] = &[
-        "link",
-        "comment",
-        "text",
-        "other",
-        "port",
-        "datetime",
-        "date",
-        "size-in-bytes",
-        "counter",
-        "integer",
-        "float",
-        "boolean",
-        "hex",
-        "attachment",
-        "threat-actor",
-        "campaign-name",
-        "campaign-id",
-        "vulnerability",
-        "weakness",
-        "cpe",
-        "value",
-        "internal-reference",
-        "target-user",
-        "target-email",
-        "target-machine",
-        "target-org",
-        "target-location",
-        "target-external",
-        "malware-type",
-        "dns-soa-email",
-        "whois-registrar",
-        "whois-creation-date",
-        "attack-pattern",
-    ];
-    match kind {
-        kind if NO_INDICATORS.contains(&kind) => None,
-        "AS" => Some(Said::Kind(Kind::Asn)),
-        "filename" => Some(Said::Kind(Kind::FileName)),
-        // Words that are kinds elsewhere and something else here.
-        "process" | "path" | "user" | "username" | "file" | "link-local" => Some(Said::Foreign),
-        kind => Some(kind.parse().map_or(Said::Foreign, Said::Kind)),
-    }
 }

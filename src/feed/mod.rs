@@ -4,6 +4,7 @@
 //! format at all. A line that is no indicator becomes a [`Rejected`] with its number, its text and the reason, and reading goes
 //! on. Whoever has another format makes a `Feed` of it.
 
+mod attribute;
 mod columns;
 mod csv;
 mod format;

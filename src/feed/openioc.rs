@@ -29,8 +29,7 @@ const LONGEST: usize = 32 * 1024;
 /// those for addresses, names, URLs, hashes, mail, file names and users have kinds, others are foreign.
 ///
 /// `short_description` is the description, links are actors (`threatgroup`), malware (`family`), the reference (`report`) and tags.
-/// Memory is two and a
-/// half times the size of the file, as measured. Entities of the document's own are not expanded.
+/// Memory is two and a half times the size of the file, as measured. Entities of the document's own are not expanded.
 pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Result<Feed, Error> {
     let text = whole::read(reader, path)?;
     let mut gathering = Gathering::new(path, defaults);

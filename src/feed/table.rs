@@ -1,8 +1,8 @@
 //! Tables: what the cells of a row make, whatever the row is written in.
 
+use crate::feed::attribute::parts;
 use crate::feed::columns::{Columns, Positions};
 use crate::feed::gathering::{Gathering, Making, Records};
-use crate::feed::misp;
 use crate::feed::value::{Said, several, unquote};
 use crate::feed::{Defaults, Reason};
 use crate::record::{Severity, Tlp};
@@ -61,7 +61,7 @@ impl<'a> Table<'a> {
         let word = cell(positions.kind);
         // MISP joins types: `domain|ip`.
         if let Some(joined) = word.filter(|word| word.contains('|') && Said::of_word(word) == Said::Foreign) {
-            for (text, said) in misp::parts(joined, value) {
+            for (text, said) in parts(joined, value) {
                 match said {
                     Some(said) => gathering.add(line, text, said, &made.record),
                     None => gathering.pass(1),
