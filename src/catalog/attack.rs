@@ -133,6 +133,7 @@ impl Made {
         aliases.retain(|alias| *alias != name);
         let entry = match kind {
             "intrusion-set" | "threat-actor" => Entry::Actor(Box::new(Actor {
+                ids: object.id().filter(|own| *own != id).into_iter().collect(),
                 id,
                 name,
                 aliases: named(aliases),

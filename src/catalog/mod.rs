@@ -2,17 +2,21 @@
 
 mod attack;
 mod builtin;
+mod countries;
 mod entries;
+mod galaxy;
+mod microsoft;
+mod unite;
 
-use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 use self::entries::Entries;
+pub(crate) use self::entries::fold;
 use crate::error::Error;
-use crate::feed::{Rejections, open};
+use crate::feed::{Rejections, open, whole};
 use crate::stix;
 
 /// A group of people to whom intrusions are put down: an ATT&CK group, an intrusion set.
@@ -22,6 +26,9 @@ use crate::stix;
 pub struct Actor {
     /// ATT&CK group id, or any id unique in the catalogue.
     pub id: String,
+    /// Other ids of the same actor: UUIDs of STIX and MISP, ids that it had before. They find it as its id does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<String>,
     /// The name to show.
     pub name: String,
     /// ISO 3166-1 alpha-2 code of the country it is attributed to. Who attributes it, and how surely, stands in the claims.
@@ -54,6 +61,14 @@ pub struct Actor {
     /// What a reader of a match should know.
     #[serde(default)]
     pub note: Option<String>,
+}
+
+impl Actor {
+    /// Whether this is its id, or one of the others that it has.
+    #[must_use]
+    pub fn has_id(&self, id: &str) -> bool {
+        self.id == id || self.ids.iter().any(|other| other == id)
+    }
 }
 
 /// Another name of an actor or a campaign.
@@ -223,6 +238,9 @@ pub struct Catalog {
     software: Entries<Software>,
     techniques: Entries<Technique>,
     claims: Vec<Claim>,
+    /// Microsoft's entries as they came, and the actors without them; both empty where there are none.
+    vendors: Vec<Actor>,
+    base: Entries<Actor>,
     rejected: Rejections,
     passed: Rejections,
 }
@@ -245,20 +263,24 @@ impl Catalog {
         Self::default()
     }
 
-    /// Reads a catalogue file: TOML, which `data/catalog/README.md` describes, or STIX 2.0 or 2.1, as ATT&CK is published. Which it
-    /// is, is told by its content; it may be compressed with gzip, xz or zstd.
+    /// Reads a catalogue file, which may be compressed with gzip, xz or zstd. What it is is told by its content:
     ///
-    /// Of STIX: groups (`intrusion-set`, `threat-actor`), campaigns, software, techniques, and the relationships `uses`,
-    /// `attributed-to`, `targets`, `originates-from` and `revoked-by` between them. Old ids lead to what they are revoked by.
-    /// Campaigns put down to somebody become claims, of whoever made the relationship, with a confidence only where it states one.
+    /// * TOML as `data/catalog/README.md` describes it,
+    /// * STIX 2.0 or 2.1, as ATT&CK is published: groups (`intrusion-set`, `threat-actor`), campaigns, software, techniques, and the
+    ///   relationships `uses`, `attributed-to`, `targets`, `originates-from` and `revoked-by` between them. Old ids lead to what they
+    ///   are revoked by. Campaigns put down to somebody become claims, of whoever made the relationship, with a confidence only where
+    ///   it states one,
+    /// * a cluster file of [MISP's galaxies](https://github.com/MISP/misp-galaxy): threat actors, intrusion sets, Microsoft activity
+    ///   groups, groups and campaigns,
+    /// * Microsoft's [naming map](https://github.com/microsoft/mstic/tree/master/PublicFeeds/ThreatActorNaming).
     ///
-    /// Holds the text of one object at a time, and what it keeps: ATT&CK Enterprise, 27 MB unpacked, takes 13 MB, and 50 MB while
-    /// it is read from xz.
+    /// Of STIX it holds the text of one object at a time, and what it keeps: ATT&CK Enterprise, 27 MB unpacked, takes 13 MB, and
+    /// 50 MB while it is read from xz. Files of other formats are held whole while they are read.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, or is not in that format: then with the line. STIX objects that cannot be used are no error:
-    /// they are in [`rejected`](Self::rejected).
+    /// If the file cannot be read, is none of these (then with the line), or, unless it is STIX, is larger than 512 MiB. STIX objects
+    /// that cannot be used are no error: they are in [`rejected`](Self::rejected).
     ///
     /// ```no_run
     /// use stormtag::Catalog;
@@ -285,26 +307,27 @@ impl Catalog {
 
     fn from_reader(reader: impl std::io::BufRead, path: &Path) -> Result<Self, Error> {
         const START: usize = 8 * 1024;
-        let failed = |error| Error::io(path, error);
-        let (start, mut reader) = open::peek(reader, START).map_err(failed)?;
-        let start = String::from_utf8_lossy(&start);
-        if stix::looks_like(&start) {
+        let (start, reader) = open::peek(reader, START).map_err(|error| Error::io(path, error))?;
+        if stix::looks_like(&String::from_utf8_lossy(&start)) {
             return attack::read(reader, path);
         }
-        if start.trim_start().starts_with('{') {
-            return Err(Error::format(path, "JSON that is not STIX; a catalogue is TOML or STIX"));
-        }
-        let mut text = String::new();
-        reader.read_to_string(&mut text).map_err(failed)?;
-        Self::parse(&path.to_string_lossy(), &text)
+        Self::parse(&path.to_string_lossy(), &whole::read(reader, path)?)
     }
 
-    /// As [`open`](Self::open), of a text in TOML; `name` stands in errors.
+    /// As [`open`](Self::open), of a text; `name` stands in errors.
     ///
     /// # Errors
     ///
-    /// If the text is not in the format.
+    /// As [`open`](Self::open).
     pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
+        if stix::looks_like(text) {
+            return attack::read(text.as_bytes(), Path::new(name));
+        }
+        match text.trim_start().as_bytes().first() {
+            Some(b'{') => return galaxy::parse(name, text),
+            Some(b'[') if !text.trim_start().starts_with("[[") => return microsoft::parse(name, text),
+            _ => {}
+        }
         let file: File = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| {
                 text.get(..span.start).unwrap_or_default().bytes().filter(|&byte| byte == b'\n').count() as u64 + 1
@@ -328,22 +351,7 @@ impl Catalog {
         Ok(catalog)
     }
 
-    /// Adds everything of another catalogue. Of an actor, a campaign, software or a technique whose id is there already, what the
-    /// other says stands, what it leaves open stays, and names and lists are joined. Claims are added; one whose id is there already
-    /// is the same.
-    pub fn extend(&mut self, other: Self) -> &mut Self {
-        self.actors.extend(other.actors);
-        self.campaigns.extend(other.campaigns);
-        self.software.extend(other.software);
-        self.techniques.extend(other.techniques);
-        let known: HashSet<String> = self.claims.iter().map(|claim| claim.id.clone()).collect();
-        self.claims.extend(other.claims.into_iter().filter(|claim| !known.contains(&claim.id)));
-        self.rejected.extend(&other.rejected);
-        self.passed.extend(&other.passed);
-        self
-    }
-
-    /// Every actor that bears this name, or whose id it is.
+    /// Every actor that bears this name; or the one whose id it is.
     pub fn actors(&self, name: &str) -> impl Iterator<Item = &Actor> {
         self.actors.find(name)
     }
@@ -364,9 +372,12 @@ impl Catalog {
         self.techniques.find(id).next()
     }
 
-    /// Every claim about the actor or campaign of this id, as it was entered.
+    /// Every claim about the actor or campaign of this id, as it was entered: under this id, or another that the actor has.
     pub fn claims(&self, id: &str) -> impl Iterator<Item = &Claim> {
-        self.claims.iter().filter(move |claim| claim.about == id)
+        let actor = self.actors(id).find(|actor| actor.has_id(id));
+        self.claims
+            .iter()
+            .filter(move |claim| claim.about == id || actor.is_some_and(|actor| actor.has_id(&claim.about)))
     }
 
     /// All actors.
@@ -404,6 +415,22 @@ impl Catalog {
     pub fn passed(&self) -> &Rejections {
         &self.passed
     }
+}
+
+/// The name and the ATT&CK id of `APT32 - G0050`, `PowerShell - T1059.001`; without one the text itself.
+pub(crate) fn attack_id(text: &str) -> (&str, Option<&str>) {
+    match text.rsplit_once(" - ") {
+        Some((name, id)) if is_attack_id(id.trim()) => (name.trim(), Some(id.trim())),
+        _ => (text, None),
+    }
+}
+
+/// Whether it is an id of ATT&CK: of a group, campaign, software or technique.
+pub(crate) fn is_attack_id(text: &str) -> bool {
+    let Some(number) = text.strip_prefix(['G', 'C', 'S', 'T']) else { return false };
+    let (number, part) = number.split_once('.').unwrap_or((number, "000"));
+    let digits = |text: &str, length| text.len() == length && text.bytes().all(|b| b.is_ascii_digit());
+    digits(number, 4) && digits(part, 3)
 }
 
 /// In a file a claim has a confidence; only where nobody could be asked for one it is left open.

@@ -21,8 +21,6 @@ pub(super) struct Gathering<'a> {
     not_text: u64,
     /// The last line that gave an indicator.
     used: u64,
-    /// The last line of which all was rejected, and how many there are.
-    rejected: (u64, u64),
 }
 
 impl<'a> Gathering<'a> {
@@ -31,7 +29,7 @@ impl<'a> Gathering<'a> {
         if feed.source.is_empty() {
             feed.source = stem(path).into();
         }
-        Self { feed, path, not_text: 0, used: 0, rejected: (0, 0) }
+        Self { feed, path, not_text: 0, used: 0 }
     }
 
     /// The text of a line; what is none is rejected.
@@ -48,7 +46,12 @@ impl<'a> Gathering<'a> {
 
     /// One value becomes an indicator or is rejected.
     pub(super) fn add(&mut self, line: u64, text: &str, said: Said, record: &Arc<Record>) {
-        match value::pattern(text, said) {
+        self.settle(line, text, value::pattern(text, said), record);
+    }
+
+    /// Takes an indicator whose pattern is made already, or rejects the text.
+    pub(super) fn settle(&mut self, line: u64, text: &str, pattern: Result<Pattern, Reason>, record: &Arc<Record>) {
+        match pattern {
             Ok(pattern) => self.push(line, pattern, record),
             Err(reason) => self.reject(line, text, reason),
         }
@@ -60,20 +63,14 @@ impl<'a> Gathering<'a> {
         if line != self.used {
             self.used = line;
             self.feed.used += 1;
-            if line == self.rejected.0 {
-                self.rejected = (0, self.rejected.1.saturating_sub(1));
-            }
         }
     }
 
     pub(super) fn reject(&mut self, line: u64, text: &str, reason: Reason) {
         self.feed.rejected.add(line, text, reason);
-        if line != self.used && line != self.rejected.0 {
-            self.rejected = (line, self.rejected.1 + 1);
-        }
     }
 
-    /// Counts what is no indicator and does not claim to be one.
+    /// Counts a line, an object or a part of one that states no indicator.
     pub(super) fn pass(&mut self, line: u64, text: &str, reason: Reason) {
         self.feed.passed.add(line, text, reason);
     }
@@ -83,8 +80,8 @@ impl<'a> Gathering<'a> {
         self.feed.ignored.add(line, text, reason);
     }
 
-    /// Takes over what was counted before, in formats that are read as a whole.
-    pub(super) fn take(&mut self, items: u64, rejected: Rejections, passed: Rejections) {
+    /// Takes over what was counted before, in formats whose objects are told apart first.
+    pub(super) fn begin(&mut self, items: u64, rejected: Rejections, passed: Rejections) {
         self.feed.items = items;
         self.feed.rejected = rejected;
         self.feed.passed = passed;
@@ -100,8 +97,8 @@ impl<'a> Gathering<'a> {
         Error::line(self.path, line, message)
     }
 
-    /// The feed, if it is one: after the last line, or where reading `failed` after `line`.
-    pub(super) fn finish(mut self, line: u64, failed: Option<io::Error>) -> Result<Feed, Error> {
+    /// The feed, if it is one: after the last of `items` lines or objects, or where reading `failed` after them.
+    pub(super) fn finish(mut self, items: u64, failed: Option<io::Error>) -> Result<Feed, Error> {
         let none = self.feed.indicators.is_empty();
         let broken = u64::from(failed.is_some());
         if let Some(error) = failed {
@@ -109,19 +106,17 @@ impl<'a> Gathering<'a> {
                 return Err(Error::io(self.path, error));
             }
             // Half a download is of use, but nobody may take it for the whole.
-            self.reject(line + 1, &error.to_string(), Reason::BrokenOff);
+            self.reject(items + 1, &error.to_string(), Reason::BrokenOff);
         }
         if none && self.not_text > 0 {
-            let message = format!("no text: {} of {line} lines are not UTF-8 and none is an indicator", self.not_text);
+            let message = format!("no text: {} of {items} lines are not UTF-8 and none is an indicator", self.not_text);
             return Err(Error::format(self.path, message));
         }
-        self.feed.items = line + broken;
-        let counted = self.feed.used + self.rejected.1;
-        self.feed.passed.count(Reason::NoContent, self.feed.items.saturating_sub(counted));
+        self.feed.items = items + broken;
         Ok(self.feed)
     }
 
-    /// The feed, of a format whose items were counted with [`take`](Self::take).
+    /// The feed, of a format whose items were counted with [`begin`](Self::begin).
     pub(super) fn done(self) -> Feed {
         self.feed
     }
@@ -161,6 +156,11 @@ impl<'a> Records<'a> {
     pub(super) fn new(gathering: &Gathering<'_>, defaults: &'a Defaults) -> Self {
         let source = Arc::clone(&gathering.feed.source);
         Self { defaults, source, by_cells: HashMap::default(), by_value: HashSet::default(), last: None }
+    }
+
+    /// Name of the feed, the source of its records unless they name another.
+    pub(super) fn source(&self) -> &Arc<str> {
+        &self.source
     }
 
     /// The record of lines whose varying `cells` are these, made when they are first seen. Costs a comparison where they are those

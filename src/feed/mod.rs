@@ -4,18 +4,27 @@
 //! format at all. A line that is no indicator becomes a [`Rejected`] with its number, its text and the reason, and reading goes
 //! on. Whoever has another format makes a `Feed` of it.
 
+mod attribute;
 mod columns;
 mod csv;
 mod format;
 mod gathering;
+mod json;
+mod jsonl;
+mod labels;
 mod lines;
+mod loki;
 mod maltrail;
+mod misp;
 pub(crate) mod open;
+mod openioc;
 mod plain;
 mod rows;
 mod stix;
+mod table;
 mod unmatchable;
 pub(crate) mod value;
+pub(crate) mod whole;
 mod zeek;
 
 use std::collections::BTreeMap;
@@ -46,10 +55,11 @@ pub struct Feed {
     pub rejected: Rejections,
     /// Parts of a line that were left out while its indicator was kept: a date nobody can read, a confidence of 300.
     pub ignored: Rejections,
-    /// What is no indicator and does not claim to be one: comments, blank lines, headers; in STIX whatever is not an indicator.
+    /// Lines, objects or parts of them that state no indicator: comments, blank lines, headers; in STIX whatever is not an
+    /// indicator, in MISP attributes that describe.
     pub passed: Rejections,
-    /// Lines of the file, or objects in formats without lines. Where an item holds one value at most, as in STIX, this is the sum
-    /// of `used` and of all that is in `rejected` and `passed`. What breaks off counts as one.
+    /// Lines of the file, or objects in formats without lines: each is used, rejected or passed. Where an item holds one value at
+    /// most this is the sum of the three; an item of several values can be in more than one. What breaks off counts as one.
     pub items: u64,
     /// Items of which at least one indicator was made.
     pub used: u64,
@@ -78,11 +88,14 @@ pub struct Defaults {
     pub record: Record,
     /// Seconds after its last sighting (or first, or its date in the feed) at which an indicator without an end of its own expires.
     pub time_to_live: Option<i64>,
+    /// Whether to take also what its source gives for context and not for detection: MISP attributes whose `to_ids` is false. Such
+    /// records bear the tag `to_ids=false`. Defaults to false: they are rejected with [`Reason::NotForDetection`].
+    pub context: bool,
 }
 
 impl From<Record> for Defaults {
     fn from(record: Record) -> Self {
-        Self { kind: None, record, time_to_live: None }
+        Self { kind: None, record, time_to_live: None, context: false }
     }
 }
 
@@ -131,9 +144,6 @@ pub enum Reason {
     /// A pattern that says more, or other things, than single values can tell.
     #[error("{0}")]
     Pattern(Unmatchable),
-    /// What should be an object is none: no JSON, or nothing that says its type.
-    #[error("not an object with a type")]
-    NotAnObject,
     /// An object over the limit of 16 MiB.
     #[error("an object longer than 16 MiB")]
     ObjectTooLong,
@@ -173,6 +183,24 @@ pub enum Reason {
     /// More statements about one value than are kept.
     #[error("over the limit of records for one value")]
     TooManyRecords,
+    /// The source gives it for context only, see [`Defaults::context`].
+    #[error("not meant for detection by its source")]
+    NotForDetection,
+    /// It tells something only together with other conditions: matched alone, it would match what the source did not mean.
+    #[error("means something only together with other conditions")]
+    Conditional,
+    /// What is listed is what must *not* be there.
+    #[error("a condition that something is absent")]
+    Negated,
+    /// An expression or a part of a text, which would have to be searched for.
+    #[error("an expression or a part of a text, which is not searched for yet")]
+    Searched,
+    /// An object that is not built as its format says: no JSON, no object, nothing that tells its type.
+    #[error("not built as its format says")]
+    Malformed,
+    /// A list of files names one that is not there.
+    #[error("listed, but there is no such file")]
+    Missing,
 }
 
 impl Serialize for Reason {
@@ -202,13 +230,6 @@ impl Rejections {
             let end = (0..=KEPT_TEXT.min(text.len())).rfind(|&at| text.is_char_boundary(at)).unwrap_or_default();
             let text = text.get(..end).unwrap_or_default().into();
             self.first.push(Rejected { line, text, reason });
-        }
-    }
-
-    /// Counts several without keeping their text.
-    pub(crate) fn count(&mut self, reason: Reason, count: u64) {
-        if count > 0 {
-            *self.counts.entry(reason).or_default() += count;
         }
     }
 

@@ -207,7 +207,7 @@ impl Resolver<'_> {
 fn certainty(catalog: &Catalog, campaign: &Campaign, actor: &Actor) -> f64 {
     catalog
         .claims(&campaign.id)
-        .filter(|claim| claim.status != Status::Disputed && claim.actor.as_ref() == Some(&actor.id))
+        .filter(|claim| claim.status != Status::Disputed && claim.actor.as_ref().is_some_and(|id| actor.has_id(id)))
         .filter_map(|claim| Some(f64::from(claim.confidence?) / 100.0))
         .reduce(f64::max)
         .unwrap_or(0.5)

@@ -73,7 +73,7 @@ pub(crate) fn read<T>(
         };
         let Some(object) = Object::parse(text) else {
             let start = text.get(..256).unwrap_or(text);
-            read.rejected.add(found.position, &String::from_utf8_lossy(start), Reason::NotAnObject);
+            read.rejected.add(found.position, &String::from_utf8_lossy(start), Reason::Malformed);
             continue;
         };
         let id: Box<str> = object.id().unwrap_or_default().into();
@@ -133,7 +133,7 @@ mod tests {
         let read = read(text.as_bytes(), Path::new("test"), |_, _| ()).unwrap();
         assert_eq!((read.items, read.kept.len()), (7, 3));
         let counts: Vec<_> = read.rejected.counts().collect();
-        assert_eq!(counts, [(Reason::BrokenOff, 1), (Reason::NotAnObject, 3)]);
+        assert_eq!(counts, [(Reason::BrokenOff, 1), (Reason::Malformed, 3)]);
     }
 
     #[test]

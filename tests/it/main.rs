@@ -10,10 +10,14 @@ mod data;
 #[cfg(feature = "compression")]
 mod feeds;
 #[cfg(feature = "compression")]
+mod formats;
+#[cfg(feature = "compression")]
 mod geo;
 #[cfg(feature = "compression")]
 mod known_hits;
 mod mmdb;
+#[cfg(feature = "compression")]
+mod naming;
 mod oracle;
 #[cfg(feature = "compression")]
 mod stix;

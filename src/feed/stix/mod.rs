@@ -45,7 +45,7 @@ pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Re
         relations::part(kind, object).map_or(Made::Other, Made::Part)
     })?;
     let mut gathering = Gathering::new(path, defaults);
-    gathering.take(read.items, read.rejected, read.passed);
+    gathering.begin(read.items, read.rejected, read.passed);
     let mut drafts = Vec::new();
     for Kept { position, id, made, .. } in read.kept {
         match made {
@@ -358,7 +358,7 @@ mod tests {
             (Reason::NoValue, 1),
             pattern(Unmatchable::Language),
             pattern(Unmatchable::Syntax),
-            (Reason::NotAnObject, 1),
+            (Reason::Malformed, 1),
         ];
         assert_eq!(rejected, expected);
         let shown: Vec<_> = feed.rejected.first().iter().map(|rejected| (rejected.line, &*rejected.text)).collect();
