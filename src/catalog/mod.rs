@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::document;
 use crate::error::Error;
 
 /// A group of people to whom intrusions are put down: an ATT&CK group, an intrusion set.
@@ -229,12 +230,7 @@ impl Catalog {
     ///
     /// If the text is not in the format.
     pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
-        let file: File = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| {
-                text.get(..span.start).unwrap_or_default().bytes().filter(|&byte| byte == b'\n').count() as u64 + 1
-            });
-            Error::line(name, line, error.message())
-        })?;
+        let file: File = document::read(name, text)?;
         let mut catalog = Self::new();
         for actor in file.actor {
             catalog.add_actor(actor);
@@ -309,6 +305,11 @@ impl Catalog {
     /// Every claim about the actor or campaign of this id, as it was entered.
     pub fn claims(&self, id: &str) -> impl Iterator<Item = &Claim> {
         self.claims.iter().filter(move |claim| claim.about == id)
+    }
+
+    /// All claims.
+    pub(crate) fn all_claims(&self) -> &[Claim] {
+        &self.claims
     }
 
     /// All actors.

@@ -4,9 +4,12 @@
 // Real files are compressed.
 #[cfg(feature = "compression")]
 mod bytes;
+#[cfg(feature = "config")]
+mod config;
 mod corpus;
 #[cfg(feature = "compression")]
 mod data;
+mod delta;
 #[cfg(feature = "compression")]
 mod feeds;
 #[cfg(feature = "compression")]
@@ -15,3 +18,6 @@ mod geo;
 mod known_hits;
 mod mmdb;
 mod oracle;
+#[cfg(feature = "config")]
+mod reload;
+mod report;
