@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::hash::Hasher;
-use std::io::{self, Read, Write};
+#[cfg(feature = "config")]
+use std::io::Read;
+use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 use siphasher::sip128::{Hasher128, SipHasher13};

@@ -298,7 +298,7 @@ fn what_is_gone_or_cannot_be_read_leaves_the_last_good_snapshot() {
             #[cfg(unix)]
             {
                 use std::os::unix::fs::PermissionsExt;
-                fs::set_permissions(folder.path(file), fs::Permissions::from_mode(0)).unwrap();
+                fs::set_permissions(folder.path(file), fs::Permissions::from_mode(0o000)).unwrap();
                 if fs::read(folder.path(file)).is_ok() {
                     eprintln!("SKIPPED: loss of permission: this user may read everything");
                 } else {
