@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::feed;
+use crate::generation::Content;
 use crate::ranges::Ranges;
 
 mod cells;
@@ -41,6 +42,7 @@ pub struct Geo {
     ranges: Ranges,
     cells: Cells,
     databases: Vec<GeoDatabase>,
+    content: u128,
 }
 
 impl Geo {
@@ -77,8 +79,10 @@ impl Geo {
     fn load(databases: impl Iterator<Item = Result<(PathBuf, Vec<u8>), Error>>) -> Result<Self, Error> {
         let mut reports = Vec::new();
         let mut merged: Option<Layer> = None;
+        let mut content = Content::new();
         for database in databases {
             let (name, bytes) = database?;
+            content.part(&bytes);
             let (report, layer) = database::load(&name, bytes)?;
             reports.push(report);
             merged = Some(match merged {
@@ -88,7 +92,8 @@ impl Geo {
         }
         let layer = merged.unwrap_or_default().without_special_use().compact();
         let ranges = layer.ranges();
-        Ok(Self { ranges, cells: layer.cells, databases: reports })
+        let content = if reports.is_empty() { 0 } else { content.finish() };
+        Ok(Self { ranges, cells: layer.cells, databases: reports, content })
     }
 
     /// The autonomous system that announces the address.
@@ -113,6 +118,11 @@ impl Geo {
     #[must_use]
     pub fn databases(&self) -> &[GeoDatabase] {
         &self.databases
+    }
+
+    /// A hash of the databases; 0: none.
+    pub(crate) fn content(&self) -> u128 {
+        self.content
     }
 
     /// Bytes on the heap.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use self::entries::Entries;
 pub(crate) use self::entries::fold;
+use crate::document::{self, date};
 use crate::error::Error;
 use crate::feed::{Rejections, open, whole};
 use crate::stix;
@@ -256,6 +257,9 @@ struct File {
     claim: Vec<Claim>,
 }
 
+/// How much of a file tells what it is, in bytes.
+const START: usize = 8 * 1024;
+
 impl Catalog {
     /// A catalogue without entries.
     #[must_use]
@@ -306,7 +310,6 @@ impl Catalog {
     }
 
     fn from_reader(reader: impl std::io::BufRead, path: &Path) -> Result<Self, Error> {
-        const START: usize = 8 * 1024;
         let (start, reader) = open::peek(reader, START).map_err(|error| Error::io(path, error))?;
         if stix::looks_like(&String::from_utf8_lossy(&start)) {
             return attack::read(reader, path);
@@ -320,7 +323,7 @@ impl Catalog {
     ///
     /// As [`open`](Self::open).
     pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
-        if stix::looks_like(text) {
+        if stix::looks_like(&String::from_utf8_lossy(text.as_bytes().get(..START).unwrap_or(text.as_bytes()))) {
             return attack::read(text.as_bytes(), Path::new(name));
         }
         match text.trim_start().as_bytes().first() {
@@ -328,12 +331,7 @@ impl Catalog {
             Some(b'[') if !text.trim_start().starts_with("[[") => return microsoft::parse(name, text),
             _ => {}
         }
-        let file: File = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| {
-                text.get(..span.start).unwrap_or_default().bytes().filter(|&byte| byte == b'\n').count() as u64 + 1
-            });
-            Error::line(name, line, error.message())
-        })?;
+        let file: File = document::read(name, text)?;
         let mut catalog = Self::new();
         for actor in file.actor {
             catalog.actors.add(actor);
@@ -378,6 +376,11 @@ impl Catalog {
         self.claims
             .iter()
             .filter(move |claim| claim.about == id || actor.is_some_and(|actor| actor.has_id(&claim.about)))
+    }
+
+    /// All claims.
+    pub(crate) fn all_claims(&self) -> &[Claim] {
+        &self.claims
     }
 
     /// All actors.
@@ -436,20 +439,6 @@ pub(crate) fn is_attack_id(text: &str) -> bool {
 /// In a file a claim has a confidence; only where nobody could be asked for one it is left open.
 fn graded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
     u8::deserialize(deserializer).map(Some)
-}
-
-/// A date as text: a TOML date, or a string where only the month or the year is known.
-fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Date {
-        Whole(toml::value::Datetime),
-        Text(String),
-    }
-    Ok(Some(match Date::deserialize(deserializer)? {
-        Date::Whole(date) => date.to_string(),
-        Date::Text(text) => text,
-    }))
 }
 
 #[cfg(test)]

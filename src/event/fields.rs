@@ -100,6 +100,10 @@ macro_rules! builtin {
                 all
             }
 
+            /// The names of the built-in maps.
+            #[cfg(feature = "config")]
+            pub(crate) const NAMES: &[&'static str] = &[$(stringify!($name)),*];
+
             /// A built-in map by its name: `ecs`, `zeek`, `suricata`, `flow`, `sysmon`.
             #[must_use]
             pub fn named(name: &str) -> Option<Self> {

@@ -48,6 +48,12 @@ macro_rules! columns {
                 [$(self.$field.as_deref()),*].into_iter().flatten().collect()
             }
 
+            /// Each field by its name.
+            #[cfg(feature = "config")]
+            pub(crate) fn named(&mut self) -> Vec<(&'static str, &mut Option<String>)> {
+                vec![$((stringify!($field), &mut self.$field)),*]
+            }
+
             /// Where these columns are in a header; or the name that is not there.
             pub(super) fn positions(&self, header: &[&str]) -> Result<Positions, String> {
                 let find = |name: &Option<String>| match name {

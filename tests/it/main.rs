@@ -4,9 +4,12 @@
 // Real files are compressed.
 #[cfg(feature = "compression")]
 mod bytes;
+#[cfg(feature = "config")]
+mod config;
 mod corpus;
 #[cfg(feature = "compression")]
 mod data;
+mod delta;
 #[cfg(feature = "compression")]
 mod feeds;
 #[cfg(feature = "compression")]
@@ -19,5 +22,8 @@ mod mmdb;
 #[cfg(feature = "compression")]
 mod naming;
 mod oracle;
+#[cfg(feature = "config")]
+mod reload;
+mod report;
 #[cfg(feature = "compression")]
 mod stix;
