@@ -76,7 +76,7 @@ pub struct Config {
 /// Files of one feed.
 #[derive(Clone, Debug)]
 pub struct FeedFiles {
-    /// A file, or a pattern with `*`, `?`, `[…]` or `**` for any number of folders.
+    /// A file, a folder as MISP publishes feeds, or a pattern of files with `*`, `?`, `[…]` or `**` for any number of folders.
     pub path: PathBuf,
     /// `None`: told by content.
     pub format: Option<Format>,
