@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::allow::Mode;
 use crate::error::Error;
 use crate::event::FieldMap;
-use crate::feed::{Columns, Defaults, Format};
+use crate::feed::{Columns, Defaults, Format, whole};
 use crate::intel::Limits;
 use crate::live::Live;
 use crate::reload::Parts;
@@ -159,7 +159,8 @@ impl Config {
     /// expected.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+        let file = std::fs::File::open(path).map_err(|error| Error::io(path, error))?;
+        let text = whole::read(file, path)?;
         read::config(path, &text)
     }
 
