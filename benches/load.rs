@@ -159,7 +159,8 @@ fn bad_lines() {
     let good = |n: u32| format!("host-{}.example.org", n.wrapping_mul(2_654_435_761));
     let all: String = (0..LINES).map(|n| good(n) + "\n").collect();
     let bad = ["???", "not a value", "host..example", "1.2.3.4.5", "http://", "\u{1}\u{2}"];
-    let half = |n: u32| if n % 2 == 0 { good(n) } else { format!("{} {n}", bad[(n / 2) as usize % bad.len()]) };
+    let half =
+        |n: u32| if n.is_multiple_of(2) { good(n) } else { format!("{} {n}", bad[(n / 2) as usize % bad.len()]) };
     let half: String = (0..LINES).map(|n| half(n) + "\n").collect();
     let load = |text: &str| {
         let feed = Feed::read(text.as_bytes(), "feed", Some(Format::Plain), &Record::new("feed").into()).unwrap();

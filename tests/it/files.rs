@@ -123,9 +123,9 @@ fn every_file_is_accounted_for() {
     for path in &paths {
         let name = path.strip_prefix(&data).unwrap().to_str().unwrap();
         let is_feed = name.starts_with("feeds/");
-        let (first, second): (fn(&Path) -> _, fn(&Path) -> _) =
-            if is_feed { (of_feed, of_catalog) } else { (of_catalog, of_feed) };
-        let found = first(path).or_else(|error| second(path).map_err(|_| error)).unwrap_or_else(|error| {
+        let found = if is_feed { of_feed(path) } else { of_catalog(path) };
+        let found = found.or_else(|error| if is_feed { of_catalog(path) } else { of_feed(path) }.map_err(|_| error));
+        let found = found.unwrap_or_else(|error| {
             let error = error.to_string();
             format!("error: {}", error.trim_start_matches(path.to_str().unwrap()).trim_start_matches(": "))
         });
