@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::error::Error;
 use crate::feed::open::{decode, open, peek};
 use crate::feed::value::{self, Said};
-use crate::feed::{Lines, Reason, Rejections, content, first_column, stem};
+use crate::feed::{Lines, Reason, Rejections, content, first_column, stem, whole};
 use crate::observable::Kind;
 use crate::pattern::Pattern;
 
@@ -156,7 +156,10 @@ impl AllowList {
     ///
     /// Of a [MISP warninglist](https://github.com/MISP/misp-warninglists) the type decides: `cidr` gives networks, `hostname` names
     /// with their subdomains, `string` names alone, hashes, addresses and URLs as far as `matching_attributes` has them (entries
-    /// that begin with a dot cover subdomains), `substring` and `regex` what they say.
+    /// that begin with a dot cover subdomains), `substring` and `regex` what they say. Its mode is that of its category: `known`
+    /// informs, `false_positive` suppresses. Most lists have none; then those of VPNs, Tor, sinkholes, scanners, disposable mail,
+    /// dynamic DNS and URL shorteners inform, for what is on them is known but not innocent, and all others suppress. Set
+    /// [`AllowList::mode`] to have it otherwise.
     ///
     /// # Errors
     ///
@@ -184,11 +187,9 @@ impl AllowList {
 
     fn of(reader: impl std::io::BufRead, path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::io(path, source);
-        let (start, mut reader) = peek(reader, 1024).map_err(failed)?;
+        let (start, reader) = peek(reader, 1024).map_err(failed)?;
         if start.trim_ascii_start().starts_with(b"{") {
-            let mut bytes = Vec::new();
-            reader.read_to_end(&mut bytes).map_err(failed)?;
-            let list = serde_json::from_slice(&bytes)
+            let list = serde_json::from_str(&whole::read(reader, path)?)
                 .map_err(|error| Error::line(path, error.line() as u64, format!("no MISP warninglist: {error}")))?;
             return Ok(Self::of_misp(list, path));
         }
@@ -232,10 +233,9 @@ impl AllowList {
         let mut list = Self {
             name: if name.is_empty() { stem(path).to_owned() } else { name },
             reason: description,
-            // MISP: `false_positive` (the default) or `known`, which only identifies.
-            mode: if category.eq_ignore_ascii_case("known") { Mode::Inform } else { Mode::Suppress },
             ..Self::default()
         };
+        list.mode = mode(&category, &list.name);
         let kinds: Arc<[Kind]> = kinds(&matching_attributes).into();
         for (number, entry) in (1..).zip(&entries.0) {
             let Some(entry) = entry.as_deref().map(str::trim).filter(|entry| !entry.is_empty()) else {
@@ -257,6 +257,19 @@ impl AllowList {
             }
         }
         list
+    }
+}
+
+/// What a warninglist does: what its category says, or else its name.
+fn mode(category: &str, name: &str) -> Mode {
+    /// Words in the names of lists of what is known and yet not innocent: whoever scans or hides behind it, or a name that was taken
+    /// from an attacker, as sinkholes are, and tells that somebody is infected.
+    const NOT_INNOCENT: &[&str] =
+        &["vpn", "tor ", "sinkhole", "scanning", "disposable", "dynamic dns", "url shortener"];
+    match category.to_ascii_lowercase().replace([' ', '-'], "_").as_str() {
+        "known" | "known_identifier" | "known_identity" => Mode::Inform,
+        "" if NOT_INNOCENT.iter().any(|word| name.to_ascii_lowercase().contains(word)) => Mode::Inform,
+        _ => Mode::Suppress,
     }
 }
 
@@ -373,6 +386,20 @@ mod tests {
         assert!(list.expressions[0].is_match("X.MIL") && !list.expressions[0].is_match("x.military"));
         assert_eq!(list.expressions[1].text(), "^a/b");
         assert_eq!(list.rejected.counts().collect::<Vec<_>>(), [(Reason::BadExpression, 2)]);
+    }
+
+    #[test]
+    fn the_mode_is_that_of_the_category_or_of_what_is_listed() {
+        let cases = [
+            ("known", "List of known Google domains", Mode::Inform),
+            ("false_positive", "List of known VPN addresses", Mode::Suppress),
+            ("", "Specialized list of VPN addresses", Mode::Inform),
+            ("", "List of known sinkholes", Mode::Inform),
+            ("", "List of known Google domains", Mode::Suppress),
+        ];
+        for (category, name, expected) in cases {
+            assert_eq!(mode(category, name), expected, "{category}: {name}");
+        }
     }
 
     #[test]

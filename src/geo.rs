@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::feed;
+use crate::generation::Content;
 use crate::ranges::Ranges;
 
 mod answers;
@@ -44,6 +45,7 @@ pub struct Geo {
     pub(crate) ranges: Ranges,
     answers: Answers,
     databases: Vec<GeoDatabase>,
+    content: u128,
 }
 
 impl Geo {
@@ -80,8 +82,10 @@ impl Geo {
     fn load(databases: impl Iterator<Item = Result<(PathBuf, Vec<u8>), Error>>) -> Result<Self, Error> {
         let mut reports = Vec::new();
         let mut merged: Option<Layer> = None;
+        let mut content = Content::new();
         for database in databases {
             let (name, bytes) = database?;
+            content.part(&bytes);
             let (report, layer) = database::load(&name, bytes)?;
             reports.push(report);
             merged = Some(match merged {
@@ -98,7 +102,8 @@ impl Geo {
                 "more than four gigabytes of names: load fewer databases at once",
             )
         })?;
-        Ok(Self { ranges, answers, databases: reports })
+        let content = if reports.is_empty() { 0 } else { content.finish() };
+        Ok(Self { ranges, answers, databases: reports, content })
     }
 
     /// The autonomous system that announces the address.
@@ -123,6 +128,11 @@ impl Geo {
     #[must_use]
     pub fn databases(&self) -> &[GeoDatabase] {
         &self.databases
+    }
+
+    /// A hash of the databases; 0: none.
+    pub(crate) fn content(&self) -> u128 {
+        self.content
     }
 
     /// Bytes on the heap.

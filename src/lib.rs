@@ -30,11 +30,15 @@ mod allow;
 mod attribution;
 mod cache;
 mod catalog;
+#[cfg(feature = "config")]
+mod config;
 mod counters;
+mod document;
 mod enrichment;
 mod error;
 mod event;
 mod feed;
+mod generation;
 mod geo;
 mod intel;
 mod live;
@@ -43,17 +47,23 @@ mod observable;
 mod pattern;
 mod ranges;
 mod record;
+#[cfg(feature = "config")]
+mod reload;
+mod report;
 mod schema;
 mod special;
+mod stix;
 mod swar;
 mod time;
+#[cfg(feature = "watch")]
+mod watch;
 mod worker;
 
 // What is loaded.
 pub use allow::{AllowList, Expression, Mode, Substring, UnknownMode};
-pub use catalog::{Actor, Alias, Campaign, Catalog, Claim, Party, Software, Status};
+pub use catalog::{Actor, Alias, Campaign, Catalog, Claim, Party, Software, Status, Technique};
 pub use error::Error;
-pub use feed::{Columns, Defaults, Feed, Format, Reason, Rejected, Rejections, UnknownFormat};
+pub use feed::{Columns, Defaults, Feed, Format, Reason, Rejected, Rejections, UnknownFormat, Unmatchable};
 pub use geo::{Anonymity, Asn, Geo, GeoDatabase, Place};
 pub use normal::NotObservable;
 pub use observable::{Kind, Observable, Shape};
@@ -61,8 +71,18 @@ pub use pattern::Pattern;
 pub use record::{Indicator, Record, Severity, Tlp, Validity};
 
 // What is made of it.
-pub use intel::{Allowed, Finding, Intel, IntelBuilder, Limits, Match, Report, SourceReport, Subject};
+pub use generation::Generation;
+pub use intel::{Allowed, Changed, Delta, Finding, Intel, IntelBuilder, Limits, Match, Subject};
 pub use live::Live;
+pub use report::{Report, SourceReport};
+
+// How it is said in a file, and kept up to date.
+#[cfg(feature = "config")]
+pub use config::{AllowFiles, Config, FeedFiles, Loaded, WhenEmpty};
+#[cfg(feature = "config")]
+pub use reload::{Outcome, Reloader};
+#[cfg(feature = "watch")]
+pub use watch::Watcher;
 
 // What asks it.
 pub use attribution::{Attribution, Evidence};

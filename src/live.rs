@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::generation::Generation;
 use crate::intel::Intel;
 use crate::worker::Worker;
 
@@ -78,6 +79,12 @@ impl Live {
     #[must_use]
     pub fn snapshot(&self) -> Arc<Intel> {
         self.lock().current.clone()
+    }
+
+    /// Names what the snapshot in use knows.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.lock().current.generation()
     }
 
     /// A worker for one thread, with the built-in [field maps](crate::FieldMap::builtin) and ECS output; its setters change that.

@@ -78,6 +78,11 @@ impl Pattern {
         self.kind
     }
 
+    /// A pattern of a body that another had.
+    pub(crate) fn of(kind: Kind, body: Body) -> Self {
+        Self { kind, body }
+    }
+
     pub(crate) fn body(&self) -> &Body {
         &self.body
     }

@@ -46,6 +46,16 @@ pub(crate) fn event_time(text: &str) -> Option<i64> {
     utc(text.parse().ok()?)
 }
 
+/// A second since the epoch and nanoseconds in it.
+pub(crate) type Instant = (i64, i32);
+
+/// The instant that a timestamp of RFC 3339 names, whole: of two versions of one object, the later is often the later by less
+/// than a second.
+pub(crate) fn instant(text: &str) -> Option<Instant> {
+    let at: Timestamp = text.trim().parse().ok()?;
+    Some((at.as_second(), at.subsec_nanosecond()))
+}
+
 fn number(text: &str) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     // Four digits are a year, eight are a day written without hyphens.
@@ -54,6 +64,13 @@ fn number(text: &str) -> Option<i64> {
     }
     let number: i64 = whole.parse().ok()?;
     Some(if number >= MILLIS_FROM { number / 1000 } else { number })
+}
+
+/// A length of time: `30d`, `12h`, `1w 2d`, `500ms`. A day has 24 hours; months and years have no length.
+#[cfg(feature = "config")]
+pub(crate) fn duration(text: &str) -> Option<std::time::Duration> {
+    let span: jiff::Span = text.trim().parse().ok()?;
+    span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?.try_into().ok()
 }
 
 fn month_first(text: &str) -> Option<i64> {
@@ -75,6 +92,27 @@ fn utc(at: DateTime) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "config")]
+    #[test]
+    fn lengths_of_time() {
+        let millis = |text: &str| duration(text).map(|duration| duration.as_millis());
+        for (text, expected) in [
+            ("30d", Some(2_592_000_000)),
+            ("1w", Some(604_800_000)),
+            ("12h 30m", Some(45_000_000)),
+            ("90s", Some(90_000)),
+            ("500ms", Some(500)),
+            ("0s", Some(0)),
+            ("1mo", None),
+            ("-3d", None),
+            ("30", None),
+            ("", None),
+            ("soon", None),
+        ] {
+            assert_eq!(millis(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn a_month_is_its_first_day() {

@@ -40,12 +40,15 @@ impl Catalog {
         let mut all = Feed::new("stormtag");
         for entry in ENTRIES {
             let catalog = Self::parse(entry.file, entry.catalog).expect("built-in catalogue files are well-formed");
-            let actors = catalog.actors.iter().map(|actor| actor.id.as_str().into()).collect();
+            let actors = catalog.all_actors().iter().map(|actor| actor.id.as_str().into()).collect();
             let defaults = Defaults::from(Record { actors, ..Record::new("stormtag") });
             let feed = Feed::read(entry.indicators.as_bytes(), entry.file, Some(Format::Csv), &defaults)
                 .expect("built-in indicator files are well-formed");
             all.rejected.extend(&feed.rejected);
             all.ignored.extend(&feed.ignored);
+            all.passed.extend(&feed.passed);
+            all.items += feed.items;
+            all.used += feed.used;
             all.indicators.extend(feed.indicators.into_iter().map(|mut indicator| {
                 if !indicator.record.campaigns.is_empty() {
                     // The campaign leads to the actor, with the doubt of those who put it down to him.

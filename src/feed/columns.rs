@@ -4,7 +4,8 @@ use serde::Deserialize;
 
 macro_rules! columns {
     ($($(#[$doc:meta])* $field:ident: $($synonym:literal)*;)*) => {
-        /// Which column of a CSV or TSV file holds what, by the names in its header.
+        /// Which column of a CSV or TSV file holds what, by the names in its header; of JSON objects which member, by a path with
+        /// dots such as `indicator.value`.
         ///
         /// Names are compared without regard to case, spaces, hyphens and underscores. What is `None` is not read.
         ///
@@ -42,6 +43,17 @@ macro_rules! columns {
                 Self { $($field: find(&[$($synonym),*]),)* }
             }
 
+            /// The columns that are given.
+            pub(super) fn names(&self) -> Vec<&str> {
+                [$(self.$field.as_deref()),*].into_iter().flatten().collect()
+            }
+
+            /// Each field by its name.
+            #[cfg(feature = "config")]
+            pub(crate) fn named(&mut self) -> Vec<(&'static str, &mut Option<String>)> {
+                vec![$((stringify!($field), &mut self.$field)),*]
+            }
+
             /// Where these columns are in a header; or the name that is not there.
             pub(super) fn positions(&self, header: &[&str]) -> Result<Positions, String> {
                 let find = |name: &Option<String>| match name {
@@ -59,7 +71,7 @@ macro_rules! columns {
             /// All columns but those of the value and its kind: what makes the record.
             pub(super) fn of_record(&self) -> Vec<usize> {
                 let mut all: Vec<usize> = [$(self.$field),*].into_iter().flatten().collect();
-                all.retain(|at| ![self.value, self.kind].contains(&Some(*at)));
+                all.retain(|at| ![self.value, self.kind, self.to_ids].contains(&Some(*at)));
                 all
             }
         }
@@ -112,6 +124,9 @@ columns! {
     active: "active" "isactive";
     /// Rows that say `true`, `yes`, `1` or `revoked` here are rejected as withdrawn.
     revoked: "revoked" "isrevoked" "withdrawn";
+    /// Rows that say `false`, `no` or `0` here are rejected as not meant for detection, unless [`Defaults::context`](crate::Defaults)
+    /// asks for them.
+    to_ids: "toids";
 }
 
 fn plain(name: &str) -> impl Iterator<Item = char> {

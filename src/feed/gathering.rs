@@ -1,6 +1,6 @@
 //! What all readers do: count, reject, share records.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,8 @@ use foldhash::fast::RandomState;
 use crate::error::Error;
 use crate::feed::lines::Line;
 use crate::feed::value::{self, Said};
-use crate::feed::{Defaults, Feed, Reason};
+use crate::feed::{Defaults, Feed, Reason, Rejections};
+use crate::pattern::Pattern;
 use crate::record::{Indicator, Record};
 
 /// A feed while it is read.
@@ -18,6 +19,8 @@ pub(super) struct Gathering<'a> {
     feed: Feed,
     path: &'a Path,
     not_text: u64,
+    /// The last line that gave an indicator.
+    used: u64,
 }
 
 impl<'a> Gathering<'a> {
@@ -26,7 +29,7 @@ impl<'a> Gathering<'a> {
         if feed.source.is_empty() {
             feed.source = stem(path).into();
         }
-        Self { feed, path, not_text: 0 }
+        Self { feed, path, not_text: 0, used: 0 }
     }
 
     /// The text of a line; what is none is rejected.
@@ -43,9 +46,23 @@ impl<'a> Gathering<'a> {
 
     /// One value becomes an indicator or is rejected.
     pub(super) fn add(&mut self, line: u64, text: &str, said: Said, record: &Arc<Record>) {
-        match value::pattern(text, said) {
-            Ok(pattern) => self.feed.indicators.push(Indicator { pattern, record: Arc::clone(record) }),
+        self.settle(line, text, value::pattern(text, said), record);
+    }
+
+    /// Takes an indicator whose pattern is made already, or rejects the text.
+    pub(super) fn settle(&mut self, line: u64, text: &str, pattern: Result<Pattern, Reason>, record: &Arc<Record>) {
+        match pattern {
+            Ok(pattern) => self.push(line, pattern, record),
             Err(reason) => self.reject(line, text, reason),
+        }
+    }
+
+    /// A pattern becomes an indicator.
+    pub(super) fn push(&mut self, line: u64, pattern: Pattern, record: &Arc<Record>) {
+        self.feed.indicators.push(Indicator { pattern, record: Arc::clone(record) });
+        if line != self.used {
+            self.used = line;
+            self.feed.used += 1;
         }
     }
 
@@ -53,9 +70,26 @@ impl<'a> Gathering<'a> {
         self.feed.rejected.add(line, text, reason);
     }
 
+    /// Counts a line, an object or a part of one that states no indicator.
+    pub(super) fn pass(&mut self, line: u64, text: &str, reason: Reason) {
+        self.feed.passed.add(line, text, reason);
+    }
+
+    /// Counts a part that was left out of what was read.
+    pub(super) fn leave_out(&mut self, line: u64, text: &str, reason: Reason) {
+        self.feed.ignored.add(line, text, reason);
+    }
+
+    /// Takes over what was counted before, in formats whose objects are told apart first.
+    pub(super) fn begin(&mut self, items: u64, rejected: Rejections, passed: Rejections) {
+        self.feed.items = items;
+        self.feed.rejected = rejected;
+        self.feed.passed = passed;
+    }
+
     /// Counts a cell that could not be read in a row that was.
     pub(super) fn ignore(&mut self, line: u64, text: &str) {
-        self.feed.ignored.add(line, text, Reason::BadCell);
+        self.leave_out(line, text, Reason::BadCell);
     }
 
     /// An error about the line.
@@ -63,21 +97,28 @@ impl<'a> Gathering<'a> {
         Error::line(self.path, line, message)
     }
 
-    /// The feed, if it is one: after the last line, or where reading `failed` after `line`.
-    pub(super) fn finish(mut self, line: u64, failed: Option<io::Error>) -> Result<Feed, Error> {
+    /// The feed, if it is one: after the last of `items` lines or objects, or where reading `failed` after them.
+    pub(super) fn finish(mut self, items: u64, failed: Option<io::Error>) -> Result<Feed, Error> {
         let none = self.feed.indicators.is_empty();
+        let broken = u64::from(failed.is_some());
         if let Some(error) = failed {
             if none {
                 return Err(Error::io(self.path, error));
             }
             // Half a download is of use, but nobody may take it for the whole.
-            self.reject(line + 1, &error.to_string(), Reason::BrokenOff);
+            self.reject(items + 1, &error.to_string(), Reason::BrokenOff);
         }
         if none && self.not_text > 0 {
-            let message = format!("no text: {} of {line} lines are not UTF-8 and none is an indicator", self.not_text);
+            let message = format!("no text: {} of {items} lines are not UTF-8 and none is an indicator", self.not_text);
             return Err(Error::format(self.path, message));
         }
+        self.feed.items = items + broken;
         Ok(self.feed)
+    }
+
+    /// The feed, of a format whose items were counted with [`begin`](Self::begin).
+    pub(super) fn done(self) -> Feed {
+        self.feed
     }
 }
 
@@ -92,6 +133,7 @@ pub(super) struct Records<'a> {
     defaults: &'a Defaults,
     source: Arc<str>,
     by_cells: HashMap<Box<str>, Made, RandomState>,
+    by_value: HashSet<Arc<Record>, RandomState>,
     last: Option<(String, Made)>,
 }
 
@@ -113,7 +155,12 @@ pub(super) struct Making {
 impl<'a> Records<'a> {
     pub(super) fn new(gathering: &Gathering<'_>, defaults: &'a Defaults) -> Self {
         let source = Arc::clone(&gathering.feed.source);
-        Self { defaults, source, by_cells: HashMap::default(), last: None }
+        Self { defaults, source, by_cells: HashMap::default(), by_value: HashSet::default(), last: None }
+    }
+
+    /// Name of the feed, the source of its records unless they name another.
+    pub(super) fn source(&self) -> &Arc<str> {
+        &self.source
     }
 
     /// The record of lines whose varying `cells` are these, made when they are first seen. Costs a comparison where they are those
@@ -137,6 +184,18 @@ impl<'a> Records<'a> {
         last.push_str(cells);
         *slot = made.clone();
         made
+    }
+
+    /// The record of one item, shared with those before that say the same.
+    pub(super) fn once(&mut self, make: impl FnOnce(&mut Making)) -> Arc<Record> {
+        let record = self.make(make).record;
+        match self.by_value.get(&record) {
+            Some(known) => Arc::clone(known),
+            None => {
+                self.by_value.insert(Arc::clone(&record));
+                record
+            }
+        }
     }
 
     fn make(&self, make: impl FnOnce(&mut Making)) -> Made {

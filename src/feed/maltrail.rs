@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::error::Error;
 use crate::feed::gathering::{Gathering, Making, Records, stem};
 use crate::feed::value::Said;
-use crate::feed::{Defaults, Feed, Lines, plain};
+use crate::feed::{Defaults, Feed, Lines, Reason, plain};
 
 /// Reads a trail file.
 ///
@@ -39,9 +39,11 @@ pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Re
             } else if let Some(names) = after(said, "Aliases:") {
                 aliases.extend(names.split(',').map(|name| name.trim().into()));
             }
+            gathering.pass(number, text, Reason::NoContent);
             continue;
         }
         if text.is_empty() {
+            gathering.pass(number, text, Reason::NoContent);
             continue;
         }
         // The next reference begins another group.
@@ -94,7 +96,6 @@ fn bare(value: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feed::Reason;
     use crate::normal::NotObservable;
     use crate::record::Record;
 

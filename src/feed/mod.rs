@@ -1,19 +1,30 @@
-//! Feeds: files of indicators, read line by line into plain data.
+//! Feeds: files of indicators, read line by line or object by object into plain data.
 //!
 //! A feed is a value. A reader is a function from bytes to [`Feed`]; it fails only when the bytes cannot be read or are not that
 //! format at all. A line that is no indicator becomes a [`Rejected`] with its number, its text and the reason, and reading goes
 //! on. Whoever has another format makes a `Feed` of it.
 
+mod attribute;
 mod columns;
 mod csv;
 mod format;
 mod gathering;
+mod json;
+mod jsonl;
+mod labels;
 mod lines;
+mod loki;
 mod maltrail;
+mod misp;
 pub(crate) mod open;
+mod openioc;
 mod plain;
 mod rows;
+mod stix;
+mod table;
+mod unmatchable;
 pub(crate) mod value;
+pub(crate) mod whole;
 mod zeek;
 
 use std::collections::BTreeMap;
@@ -25,6 +36,7 @@ pub use format::{Format, UnknownFormat};
 pub(crate) use gathering::stem;
 pub(crate) use lines::Lines;
 pub(crate) use plain::{content, first_column};
+pub use unmatchable::Unmatchable;
 
 use serde::Serialize;
 
@@ -43,6 +55,14 @@ pub struct Feed {
     pub rejected: Rejections,
     /// Parts of a line that were left out while its indicator was kept: a date nobody can read, a confidence of 300.
     pub ignored: Rejections,
+    /// Lines, objects or parts of them that state no indicator: comments, blank lines, headers; in STIX whatever is not an
+    /// indicator, in MISP attributes that describe.
+    pub passed: Rejections,
+    /// Lines of the file, or objects in formats without lines: each is used, rejected or passed. Where an item holds one value at
+    /// most this is the sum of the three; an item of several values can be in more than one. What breaks off counts as one.
+    pub items: u64,
+    /// Items of which at least one indicator was made.
+    pub used: u64,
 }
 
 impl Feed {
@@ -68,11 +88,14 @@ pub struct Defaults {
     pub record: Record,
     /// Seconds after its last sighting (or first, or its date in the feed) at which an indicator without an end of its own expires.
     pub time_to_live: Option<i64>,
+    /// Whether to take also what its source gives for context and not for detection: MISP attributes whose `to_ids` is false. Such
+    /// records bear the tag `to_ids=false`. Defaults to false: they are rejected with [`Reason::NotForDetection`].
+    pub context: bool,
 }
 
 impl From<Record> for Defaults {
     fn from(record: Record) -> Self {
-        Self { kind: None, record, time_to_live: None }
+        Self { kind: None, record, time_to_live: None, context: false }
     }
 }
 
@@ -118,6 +141,30 @@ pub enum Reason {
     /// The row says of itself that it is withdrawn or inactive.
     #[error("withdrawn by its source")]
     Revoked,
+    /// A pattern that says more, or other things, than single values can tell.
+    #[error("{0}")]
+    Pattern(Unmatchable),
+    /// An object over the limit of 16 MiB.
+    #[error("an object longer than 16 MiB")]
+    ObjectTooLong,
+    /// An object that is no indicator: an actor, a relationship, a report.
+    #[error("not an indicator")]
+    NotAnIndicator,
+    /// An object that a catalogue has no place for: a report, a detection.
+    #[error("nothing that a catalogue lists")]
+    NotInCatalog,
+    /// A version of an object of which a newer one is there, or one that says the same.
+    #[error("another version of an object that was read")]
+    OtherVersion,
+    /// A reference to an object that is not in the file, or is revoked there.
+    #[error("points to what is not in the file or is revoked")]
+    Unresolved,
+    /// More relationships of one indicator than are followed.
+    #[error("over the limit of 256 objects related to one indicator")]
+    TooManyRelations,
+    /// A line without a value: blank, a comment, a header, the rest of a row.
+    #[error("blank, a comment, a header or the rest of a row")]
+    NoContent,
     /// An expression of an allow-list that does not compile.
     #[error("not an expression that can be compiled")]
     BadExpression,
@@ -136,6 +183,24 @@ pub enum Reason {
     /// More statements about one value than are kept.
     #[error("over the limit of records for one value")]
     TooManyRecords,
+    /// The source gives it for context only, see [`Defaults::context`].
+    #[error("not meant for detection by its source")]
+    NotForDetection,
+    /// It tells something only together with other conditions: matched alone, it would match what the source did not mean.
+    #[error("means something only together with other conditions")]
+    Conditional,
+    /// What is listed is what must *not* be there.
+    #[error("a condition that something is absent")]
+    Negated,
+    /// An expression or a part of a text, which would have to be searched for.
+    #[error("an expression or a part of a text, which is not searched for yet")]
+    Searched,
+    /// An object that is not built as its format says: no JSON, no object, nothing that tells its type.
+    #[error("not built as its format says")]
+    Malformed,
+    /// A list of files names one that is not there.
+    #[error("listed, but there is no such file")]
+    Missing,
 }
 
 impl Serialize for Reason {

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::error::Error;
 use crate::feed::gathering::{Gathering, Records};
 use crate::feed::value::Said;
-use crate::feed::{Defaults, Feed, Lines};
+use crate::feed::{Defaults, Feed, Lines, Reason};
 use crate::observable::{Kind, Shape};
 
 /// Reads a list: the first column of each line, the others are passed over.
@@ -25,7 +25,10 @@ pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Re
             Err(error) => break Some(error),
         };
         let Some((number, text)) = gathering.usable(line) else { continue };
-        let Some(text) = content(text) else { continue };
+        let Some(text) = content(text) else {
+            gathering.pass(number, text, Reason::NoContent);
+            continue;
+        };
         if let Some(names) = hosts(text) {
             for name in names {
                 gathering.add(number, name, Said::Kind(Kind::Domain), &record);

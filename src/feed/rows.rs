@@ -93,10 +93,11 @@ impl<R: BufRead> Rows<R> {
     pub(super) fn next(&mut self, cells: &mut Cells, gathering: &mut Gathering<'_>) -> io::Result<Option<u64>> {
         while let Some(number) = self.line(gathering)? {
             if self.line.starts_with('#') {
+                gathering.pass(number, &self.line, Reason::NoContent);
                 self.line.trim_start_matches(['#', ' ']).clone_into(&mut self.comment);
-            } else if !self.line.trim().is_empty()
-                && (cells.split(&self.line, self.delimiter) || self.close(number, cells, gathering)?)
-            {
+            } else if self.line.trim().is_empty() {
+                gathering.pass(number, &self.line, Reason::NoContent);
+            } else if cells.split(&self.line, self.delimiter) || self.close(number, cells, gathering)? {
                 return Ok(Some(number));
             }
         }
@@ -115,6 +116,9 @@ impl<R: BufRead> Rows<R> {
             let may_close = self.line.contains('"');
             taken.push_back((number, std::mem::take(&mut self.line)));
             if may_close && cells.split(&row, self.delimiter) {
+                for (number, line) in &taken {
+                    gathering.pass(*number, line, Reason::NoContent);
+                }
                 return Ok(true);
             }
         }

@@ -29,9 +29,11 @@ pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Re
         let Some((number, text)) = gathering.usable(line) else { continue };
         if let Some(fields) = text.strip_prefix("#fields") {
             header = Some(Header::of(fields).map_err(|message| gathering.error(number, message))?);
+            gathering.pass(number, text, Reason::NoContent);
             continue;
         }
         if text.starts_with('#') || text.trim().is_empty() {
+            gathering.pass(number, text, Reason::NoContent);
             continue;
         }
         let Some(header) = &header else {

@@ -22,6 +22,8 @@ pub(crate) struct Addresses {
     networks: Ranges,
     /// The pattern behind each owner of a network's cover.
     patterns: Vec<Body>,
+    /// The nodes among the covers that say something of networks.
+    nodes: std::ops::Range<u32>,
 }
 
 /// Single IPv4 addresses: the key in the upper half of a slot, its cover in the lower; no cover, no key.
@@ -56,21 +58,17 @@ impl Addresses {
                     let next = patterns.len() as u32;
                     let pattern = *patterns.entry(body.clone()).or_insert(next);
                     if matches!(body, Body::Range(_)) && !ranges.insert((pattern, statement.said)) {
-                        covers.counts.duplicates += u64::from(!matches!(statement.said, Said::Allowed(_)));
+                        if let Said::Record { record, .. } = statement.said {
+                            covers.counts.duplicates.add(record);
+                        }
                         continue;
                     }
                     for net in networks_of(&body) {
                         // Allowing one address goes before all that is said of it, also where a range ends with that address.
                         match net {
                             _ if !matches!(statement.said, Said::Allowed(_)) => {}
-                            IpNet::V4(net) if net.prefix_len() == 32 => {
-                                v4.push((net.addr().to_bits(), statement));
-                                continue;
-                            }
-                            IpNet::V6(net) if net.prefix_len() == 128 => {
-                                v6.push((net.addr().octets(), statement));
-                                continue;
-                            }
+                            IpNet::V4(net) if net.prefix_len() == 32 => v4.push((net.addr().to_bits(), statement)),
+                            IpNet::V6(net) if net.prefix_len() == 128 => v6.push((net.addr().octets(), statement)),
                             _ => {}
                         }
                         let (pieces, first, last) = match net {
@@ -87,11 +85,13 @@ impl Addresses {
                 _ => {}
             }
         }
+        let first = covers.count();
         let flat4 = flatten(pieces4, covers);
         let networks = Ranges::new(
             flat4.into_iter().map(|(first, last, cover)| (first as u32, last as u32, cover.0)),
             flatten(pieces6, covers).into_iter().map(|(first, last, cover)| (first, last, cover.0)),
         );
+        let nodes = first..covers.count();
         let v4 = Singles::build(v4, covers, |key| CoverId(networks.get_v4(key)));
         let v6 = Exact::build(v6, Some(16), covers, |_, key| {
             (OWN, CoverId(key.try_into().map_or(0, |octets| networks.get_v6(u128::from_be_bytes(octets)))))
@@ -99,7 +99,7 @@ impl Addresses {
         let mut patterns: Vec<(Body, u32)> = patterns.into_iter().collect();
         patterns.sort_unstable_by_key(|&(_, pattern)| pattern);
         let patterns = patterns.into_iter().map(|(body, _)| body).collect();
-        Self { v4, v6, networks, patterns }
+        Self { v4, v6, networks, patterns, nodes }
     }
 
     /// What covers an address. IPv4-mapped addresses have been unmapped.
@@ -124,6 +124,24 @@ impl Addresses {
     /// The pattern that owns a network's cover.
     pub(crate) fn pattern(&self, owner: u32) -> Option<&Body> {
         self.patterns.get(owner as usize)
+    }
+
+    /// Single addresses, each with its cover.
+    pub(super) fn singles(&self) -> impl Iterator<Item = (IpAddr, CoverId)> + '_ {
+        let v4 = self.v4.slots.iter().filter(|&&slot| slot != 0).map(|&slot| {
+            let bits = (slot >> 32) as u32;
+            (IpAddr::V4(bits.into()), CoverId(slot as u32))
+        });
+        let v6 = self.v6.entries().filter_map(|(_, key, cover)| {
+            let octets: [u8; 16] = key.try_into().ok()?;
+            Some((IpAddr::V6(octets.into()), cover))
+        });
+        v4.chain(v6)
+    }
+
+    /// The nodes among the covers that say something of networks, their owners being numbers of [`pattern`](Self::pattern)s.
+    pub(super) fn nodes(&self) -> std::ops::Range<u32> {
+        self.nodes.clone()
     }
 
     pub(crate) fn memory(&self) -> usize {
@@ -198,33 +216,37 @@ pub(crate) fn networks_of(body: &Body) -> impl Iterator<Item = IpNet> + use<> {
 }
 
 /// What is said of one network. Patterns that have it in common (ranges do) keep their owners, one link each; what allows stands
-/// in the foremost link, so that it silences them all.
+/// in each link, so that each tells that it is silenced.
 fn cover_of(same: &[Piece], parent: CoverId, covers: &mut Covers) -> CoverId {
     let allows = |piece: &&Piece| matches!(piece.statement.said, Said::Allowed(_));
-    let allowed = || same.iter().filter(allows).map(|piece| piece.statement.said);
+    let mut allowed: Vec<Said> = same.iter().filter(allows).map(|piece| piece.statement.said).collect();
+    allowed.sort_unstable();
+    allowed.dedup();
+    let allowed = || allowed.iter().copied();
     let mut records: Vec<&Piece> = same.iter().filter(|piece| !allows(piece)).collect();
     // Any number of ranges can have a network in common: the limit holds for all of them together.
     if records.len() > RECORDS_OF_ONE {
-        let given = records.len();
         records.sort_unstable_by_key(|piece| (piece.pattern, piece.statement.said));
-        records.dedup_by_key(|piece| (piece.pattern, piece.statement.said));
-        covers.counts.duplicates += (given - records.len()) as u64;
-        covers.counts.too_many += records.len().saturating_sub(RECORDS_OF_ONE) as u64;
-        records.truncate(RECORDS_OF_ONE);
+        records.dedup_by(|piece, kept| {
+            let same = (piece.pattern, piece.statement.said) == (kept.pattern, kept.statement.said);
+            if let (true, Said::Record { record, .. }) = (same, piece.statement.said) {
+                covers.counts.duplicates.add(record);
+            }
+            same
+        });
+        for piece in records.drain(records.len().min(RECORDS_OF_ONE)..) {
+            if let Said::Record { record, .. } = piece.statement.said {
+                covers.counts.too_many.add(record);
+            }
+        }
     }
     let mut cover = parent;
-    let mut owners = records.chunk_by(|a, b| a.pattern == b.pattern).peekable();
-    if owners.peek().is_none() {
+    if records.is_empty() {
         return covers.node(same.first().map_or(OWN, |piece| piece.pattern), allowed(), cover);
     }
-    while let Some(records) = owners.next() {
+    for records in records.chunk_by(|a, b| a.pattern == b.pattern) {
         let owner = records.first().map_or(OWN, |piece| piece.pattern);
-        let said = records.iter().map(|piece| piece.statement.said);
-        cover = if owners.peek().is_none() {
-            covers.node(owner, said.chain(allowed()), cover)
-        } else {
-            covers.node(owner, said, cover)
-        };
+        cover = covers.node(owner, records.iter().map(|piece| piece.statement.said).chain(allowed()), cover);
     }
     cover
 }
@@ -326,7 +348,7 @@ mod tests {
         let (addresses, covers) = build(&texts);
         let found = covers.walk(addresses.get("21.1.1.1".parse().unwrap())).map(|covering| covering.record);
         assert!(found.eq((0..256).rev()), "the first are kept, the last of them foremost");
-        assert!(covers.counts.too_many >= 46, "{:?}", covers.counts);
+        assert!(covers.counts.too_many.total() >= 46, "{:?}", covers.counts);
     }
 
     #[test]
@@ -335,7 +357,7 @@ mod tests {
         let body = Pattern::parse(Kind::Ip, "20.1.0.1-20.9.0.254").unwrap().into_body();
         let said = Said::Record { record: 0, silenced: 0 };
         let addresses = Addresses::build(vec![(body, Statement { wide: true, said }); 3], &mut covers);
-        assert_eq!(covers.counts.duplicates, 2);
+        assert_eq!(covers.counts.duplicates.total(), 2);
         assert_eq!(covers.walk(addresses.get("20.5.0.1".parse().unwrap())).count(), 1);
     }
 

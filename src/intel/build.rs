@@ -1,10 +1,12 @@
 //! From feeds, allow-lists, a catalogue and databases to an `Intel` and a report.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
-use serde::Serialize;
+use foldhash::fast::RandomState;
+use ipnet::IpNet;
 
 use super::addresses::Addresses;
 use super::covers::{CoverId, Covers};
@@ -17,10 +19,13 @@ use super::urls::Urls;
 use super::{Intel, Listed};
 use crate::allow::{AllowList, Mode};
 use crate::catalog::Catalog;
-use crate::feed::{Feed, Rejections};
+use crate::feed::Feed;
+use crate::generation::Content;
 use crate::geo::Geo;
 use crate::observable::Kind;
 use crate::pattern::{Body, Pattern};
+use crate::record::{Indicator, Record, Validity};
+use crate::report::{AllowReport, Report, SourceReport};
 
 /// Gathers what an [`Intel`] is made of. What goes in is not changed; what comes out never changes.
 ///
@@ -38,11 +43,12 @@ use crate::pattern::{Body, Pattern};
 /// ```
 #[derive(Default)]
 pub struct IntelBuilder {
-    feeds: Vec<Feed>,
-    allow: Vec<AllowList>,
+    feeds: Vec<(Option<Arc<Path>>, Arc<Feed>)>,
+    allow: Vec<Arc<AllowList>>,
     catalog: Catalog,
     geo: Option<Arc<Geo>>,
     limits: Limits,
+    time: Option<i64>,
 }
 
 impl IntelBuilder {
@@ -52,15 +58,22 @@ impl IntelBuilder {
         Self::default()
     }
 
-    /// Adds a feed.
-    pub fn feed(&mut self, feed: Feed) -> &mut Self {
-        self.feeds.push(feed);
+    /// Adds a feed. One that is shared by an `Arc` is copied while building, one that is not is used up.
+    pub fn feed(&mut self, feed: impl Into<Arc<Feed>>) -> &mut Self {
+        self.feeds.push((None, feed.into()));
+        self
+    }
+
+    /// As [`feed`](Self::feed), of a file that the report names.
+    #[cfg(feature = "config")]
+    pub(crate) fn feed_of(&mut self, file: Arc<Path>, feed: Arc<Feed>) -> &mut Self {
+        self.feeds.push((Some(file), feed));
         self
     }
 
     /// Adds an allow-list.
-    pub fn allow(&mut self, list: AllowList) -> &mut Self {
-        self.allow.push(list);
+    pub fn allow(&mut self, list: impl Into<Arc<AllowList>>) -> &mut Self {
+        self.allow.push(list.into());
         self
     }
 
@@ -82,30 +95,47 @@ impl IntelBuilder {
         self
     }
 
+    /// Sets the time, in seconds since the epoch, at which the report judges whether an indicator has expired. Defaults to `None`:
+    /// none is counted. What is built does not depend on it.
+    pub fn time(&mut self, seconds: Option<i64>) -> &mut Self {
+        self.time = seconds;
+        self
+    }
+
     /// Builds. Takes the feeds and lists out of the builder. Cannot fail: what could not be used is in the report.
     pub fn build(&mut self) -> (Intel, Report) {
         let allow = std::mem::take(&mut self.allow);
+        let feeds = std::mem::take(&mut self.feeds);
         let searches = Searches::new(&allow);
-        let mut records = RecordsBuilder::default();
-        let mut shapes = Shapes::default();
         let mut report = Report::default();
-        for feed in self.feeds.drain(..) {
-            let mut source = SourceReport::new(&feed);
-            for indicator in feed.indicators {
+        let mut content = Content::new();
+        let interned = self.intern(&feeds, &mut report);
+        let mut shapes = Shapes::default();
+        let mut repeats = Repeats::new(&interned);
+        for ((_, feed), (numbers, source)) in feeds.into_iter().zip(interned.numbers.iter().zip(&mut report.sources)) {
+            content.number(numbers.len() as u64);
+            for (indicator, number) in Arc::unwrap_or_clone(feed).indicators.into_iter().zip(numbers) {
+                let Some(record) = *number else { continue };
                 let pattern = indicator.pattern;
-                if let Some(reason) = self.limits.refuse(&pattern) {
-                    source.refused.add(0, &pattern.to_string(), reason);
+                let hash = interned.hashes.get(record as usize).copied().unwrap_or_default();
+                *source.accepted.entry(pattern.kind()).or_default() += 1;
+                let ended = |at| indicator.record.validity(at) == Validity::Expired;
+                source.expired += u64::from(self.time.is_some_and(ended));
+                content.hash(hash);
+                add_pattern(&mut content, &pattern);
+                if repeats.is_one(hash, &pattern) {
+                    source.duplicates += 1;
                     continue;
                 }
-                *source.accepted.entry(pattern.kind()).or_default() += 1;
                 let silenced = searches.find(&pattern);
-                let record = records.intern(indicator.record);
                 shapes.add(pattern, Said::Record { record, silenced });
             }
-            report.sources.push(source);
         }
+        drop(searches);
         let mut listed = Vec::with_capacity(allow.len());
         for (list, number) in allow.into_iter().zip(1..) {
+            add_list(&mut content, &list);
+            let list = Arc::unwrap_or_clone(list);
             report.allow.push(AllowReport {
                 name: list.name.as_str().into(),
                 entries: list.entries(),
@@ -119,6 +149,9 @@ impl IntelBuilder {
         }
         let mut covers = Covers::new(listed.iter().map(|list| list.informs).collect());
         let addresses = Addresses::build(shapes.addresses, &mut covers);
+        let mut counts = std::mem::take(&mut covers.counts);
+        counts.networks_are_in(covers.within(addresses.nodes()));
+        covers.counts = counts;
         let names = Names::build(shapes.names, &mut covers);
         let urls = Urls::build(shapes.urls, &mut covers);
         let alone = |entry, _: &[u8]| (entry, CoverId::NONE);
@@ -130,13 +163,160 @@ impl IntelBuilder {
                 (kind, Exact::build(keys, width, &mut covers, alone))
             })
             .collect();
-        report.duplicates = covers.counts.duplicates;
-        report.over_limit = covers.counts.too_many;
-        report.suppressed = covers.counts.suppressed;
-        let records = records.finish(std::mem::take(&mut self.catalog));
-        let intel = Intel::new(addresses, names, urls, exact, covers, records, listed, self.geo.clone());
+        let catalog = std::mem::take(&mut self.catalog);
+        content.value(&catalog.all_actors());
+        content.value(&catalog.all_campaigns());
+        content.value(&catalog.all_claims());
+        content.value(&catalog.all_software());
+        content.value(&catalog.all_techniques());
+        content.hash(self.geo.as_ref().map_or(0, |geo| geo.content()));
+        content.number(u64::from(self.limits.shortest_v4) << 8 | u64::from(self.limits.shortest_v6));
+        for allowed in [self.limits.special_use, self.limits.single_labels, self.limits.public_suffixes] {
+            content.number(allowed.into());
+        }
+        interned.count(&mut covers, &mut report.sources);
+        let records = interned.records.finish(catalog);
+        let mut intel = Intel::new(addresses, names, urls, exact, covers, records, listed, self.geo.clone());
+        intel.generation = content.generation();
         report.memory = intel.memory();
+        report.generation = intel.generation;
         (intel, report)
+    }
+
+    /// Numbers the records of what the limits let in; begins the report of each feed with what they do not.
+    fn intern(&self, feeds: &[(Option<Arc<Path>>, Arc<Feed>)], report: &mut Report) -> Interned {
+        let mut records = RecordsBuilder::default();
+        let (mut firsts, mut numbers) = (Vec::new(), Vec::new());
+        for (file, feed) in feeds {
+            let mut source = SourceReport::new(feed, file.clone());
+            firsts.push(records.next_feed());
+            let number_of = |indicator: &Indicator| {
+                if let Some(reason) = self.limits.refuse(&indicator.pattern) {
+                    source.refused.add(0, &indicator.pattern.to_string(), reason);
+                    return None;
+                }
+                Some(records.intern(Arc::clone(&indicator.record)))
+            };
+            numbers.push(feed.indicators.iter().map(number_of).collect());
+            report.sources.push(source);
+        }
+        let hash = |record: &Arc<Record>| {
+            let mut content = Content::new();
+            content.value(&**record);
+            content.finish()
+        };
+        let hashes = records.records().iter().map(hash).collect();
+        Interned { records, firsts, numbers, hashes }
+    }
+}
+
+/// The records of all feeds.
+struct Interned {
+    records: RecordsBuilder,
+    /// The number of the first record of each feed.
+    firsts: Vec<u32>,
+    /// Of each feed and indicator the number of its record; `None` is refused.
+    numbers: Vec<Vec<Option<u32>>>,
+    /// Of each record a hash of its content.
+    hashes: Vec<u128>,
+}
+
+impl Interned {
+    fn feed_of(&self, record: u32) -> usize {
+        self.firsts.partition_point(|&first| first <= record).saturating_sub(1)
+    }
+
+    /// Tells each feed what was met of its records while chains were made.
+    fn count(&self, covers: &mut Covers, sources: &mut [SourceReport]) {
+        let counts = std::mem::take(&mut covers.counts);
+        let mut source_of = |record, add: &dyn Fn(&mut SourceReport)| {
+            if let Some(source) = sources.get_mut(self.feed_of(record)) {
+                add(source);
+            }
+        };
+        for (record, count) in counts.duplicates.iter() {
+            source_of(record, &|source| source.duplicates += count);
+        }
+        for (record, count) in counts.too_many.iter() {
+            source_of(record, &|source| source.over_limit += count);
+        }
+        for (_, record) in counts.suppressed {
+            source_of(record, &|source| source.suppressed += 1);
+        }
+    }
+}
+
+/// Finds what two feeds say in the same words: such records have a number for each feed, and the tables do not see that they are
+/// one. Only records that several feeds have in common cost anything.
+struct Repeats {
+    /// Records in common.
+    common: HashSet<u128, RandomState>,
+    seen: HashSet<(u128, u128), RandomState>,
+}
+
+impl Repeats {
+    fn new(interned: &Interned) -> Self {
+        let mut first: HashMap<u128, usize, RandomState> = HashMap::default();
+        let mut common = HashSet::default();
+        for (&hash, record) in interned.hashes.iter().zip(0..) {
+            let feed = interned.feed_of(record);
+            if *first.entry(hash).or_insert(feed) != feed {
+                common.insert(hash);
+            }
+        }
+        Self { common, seen: HashSet::default() }
+    }
+
+    fn is_one(&mut self, record: u128, pattern: &Pattern) -> bool {
+        if self.common.is_empty() || !self.common.contains(&record) {
+            return false;
+        }
+        let mut content = Content::new();
+        add_pattern(&mut content, pattern);
+        !self.seen.insert((record, content.finish()))
+    }
+}
+
+fn add_pattern(content: &mut Content, pattern: &Pattern) {
+    // The name, not the number: kinds are added in between.
+    content.part(pattern.kind().name().as_bytes());
+    let address = |content: &mut Content, address: IpAddr| match address {
+        IpAddr::V4(address) => content.part(&address.octets()),
+        IpAddr::V6(address) => content.part(&address.octets()),
+    };
+    match pattern.body() {
+        Body::Net(net @ (IpNet::V4(_) | IpNet::V6(_))) => {
+            address(content, net.network());
+            content.number(net.prefix_len().into());
+        }
+        Body::Range(range) => {
+            address(content, range.0);
+            address(content, range.1);
+        }
+        Body::Name { name, subdomains } => {
+            content.part(name.as_bytes());
+            content.number((*subdomains).into());
+        }
+        Body::Url { text, any_scheme, prefix } => {
+            content.part(text.as_bytes());
+            content.number(u64::from(*any_scheme) << 1 | u64::from(*prefix));
+        }
+        Body::Digest(bytes) => content.part(bytes),
+        Body::Word(word) => content.part(word.as_bytes()),
+    }
+}
+
+fn add_list(content: &mut Content, list: &AllowList) {
+    content.part(list.name.as_bytes());
+    content.part(list.reason.as_bytes());
+    content.number((list.mode == Mode::Inform).into());
+    content.number(list.patterns.len() as u64);
+    list.patterns.iter().for_each(|pattern| add_pattern(content, pattern));
+    let substrings = list.substrings.iter().map(|substring| (substring.text(), substring.kinds()));
+    let expressions = list.expressions.iter().map(|expression| (expression.text(), expression.kinds()));
+    for (text, kinds) in substrings.chain([("", &[][..])]).chain(expressions) {
+        content.part(text.as_bytes());
+        content.value(&kinds);
     }
 }
 
@@ -171,150 +351,5 @@ impl Shapes {
 
     fn exact(&mut self, kind: Kind) -> &mut Keyed {
         self.exact.entry(kind).or_default()
-    }
-}
-
-/// What became of everything that went into an [`Intel`]: nothing disappears without a number here.
-///
-/// `Display` prints it for a person; it serializes for a machine.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Report {
-    sources: Vec<SourceReport>,
-    allow: Vec<AllowReport>,
-    duplicates: u64,
-    over_limit: u64,
-    suppressed: u64,
-    memory: usize,
-}
-
-/// What became of one feed.
-#[derive(Clone, Debug, Serialize)]
-pub struct SourceReport {
-    source: Arc<str>,
-    accepted: BTreeMap<Kind, u64>,
-    rejected: Rejections,
-    refused: Rejections,
-    ignored: Rejections,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct AllowReport {
-    name: Box<str>,
-    entries: u64,
-    rejected: Rejections,
-}
-
-impl Report {
-    /// Each feed, in the order in which they were given.
-    #[must_use]
-    pub fn sources(&self) -> &[SourceReport] {
-        &self.sources
-    }
-
-    /// Indicators in use, duplicates among them.
-    #[must_use]
-    pub fn accepted(&self) -> u64 {
-        self.sources.iter().map(SourceReport::accepted).sum()
-    }
-
-    /// Indicators that repeat one of the same record.
-    #[must_use]
-    pub fn duplicates(&self) -> u64 {
-        self.duplicates
-    }
-
-    /// Records dropped because more than 256 spoke of one value.
-    #[must_use]
-    pub fn over_limit(&self) -> u64 {
-        self.over_limit
-    }
-
-    /// Records that an allow-list silences at the very place they speak of.
-    #[must_use]
-    pub fn suppressed(&self) -> u64 {
-        self.suppressed
-    }
-
-    /// Bytes that the tables take, without the databases for ASN and place.
-    #[must_use]
-    pub fn memory(&self) -> usize {
-        self.memory
-    }
-}
-
-impl SourceReport {
-    fn new(feed: &Feed) -> Self {
-        Self {
-            source: feed.source.clone(),
-            accepted: BTreeMap::new(),
-            rejected: feed.rejected.clone(),
-            refused: Rejections::default(),
-            ignored: feed.ignored.clone(),
-        }
-    }
-
-    /// Name of the feed.
-    #[must_use]
-    pub fn source(&self) -> &str {
-        &self.source
-    }
-
-    /// Indicators in use.
-    #[must_use]
-    pub fn accepted(&self) -> u64 {
-        self.accepted.values().sum()
-    }
-
-    /// Indicators in use, by kind.
-    pub fn accepted_by_kind(&self) -> impl Iterator<Item = (Kind, u64)> + '_ {
-        self.accepted.iter().map(|(&kind, &count)| (kind, count))
-    }
-
-    /// Lines that are no indicator.
-    #[must_use]
-    pub fn rejected(&self) -> &Rejections {
-        &self.rejected
-    }
-
-    /// Indicators that the [`Limits`] refuse. They have no line: the line is 0.
-    #[must_use]
-    pub fn refused(&self) -> &Rejections {
-        &self.refused
-    }
-
-    /// Parts of lines that were left out while the indicator was kept.
-    #[must_use]
-    pub fn ignored(&self) -> &Rejections {
-        &self.ignored
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for source in &self.sources {
-            write!(f, "{}: {} accepted", source.source, source.accepted())?;
-            for (kind, count) in source.accepted_by_kind() {
-                write!(f, ", {count} {kind}")?;
-            }
-            writeln!(f)?;
-            let parts =
-                [("rejected", &source.rejected), ("refused", &source.refused), ("ignored in part", &source.ignored)];
-            for (what, rejections) in parts {
-                for (reason, count) in rejections.counts() {
-                    writeln!(f, "  {count} {what}: {reason}")?;
-                    for example in rejections.first().iter().filter(|rejected| rejected.reason == reason).take(2) {
-                        writeln!(f, "    line {}: {:?}", example.line, example.text)?;
-                    }
-                }
-            }
-        }
-        for list in &self.allow {
-            writeln!(f, "allow {}: {} entries, {} rejected", list.name, list.entries, list.rejected.total())?;
-        }
-        writeln!(
-            f,
-            "{} duplicates, {} over the limit of one value, {} silenced by allow-lists, {} bytes",
-            self.duplicates, self.over_limit, self.suppressed, self.memory
-        )
     }
 }

@@ -5,6 +5,7 @@
 //! allow-list is a barrier in the chain: it silences what stands at its own place and above, and nothing below. That is the
 //! whole rule: *the most specific statement wins; a tie goes to allow*.
 
+use super::counts::CoverCounts;
 use super::table::Said;
 
 /// Everything said of a value. Zero: nothing. With the high bit: one record, said at the entry that was found, and nothing else,
@@ -47,17 +48,6 @@ pub(crate) struct Covers {
     /// Of each allow-list, whether it only informs.
     informs: Vec<bool>,
     pub(crate) counts: CoverCounts,
-}
-
-/// What was met while chains were made.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct CoverCounts {
-    /// The same record on the same pattern again.
-    pub(crate) duplicates: u64,
-    /// Records beyond the limit for one pattern.
-    pub(crate) too_many: u64,
-    /// Records that an allow-list silences at their own place.
-    pub(crate) suppressed: u64,
 }
 
 /// More records than this on one pattern are not kept.
@@ -126,15 +116,15 @@ impl Covers {
         }
         if let Some(items) = self.items.get_mut(first..) {
             items.sort_unstable();
-            let said = items.len();
             self.dedup_from(first);
-            self.counts.duplicates += (said - (self.items.len() - first)) as u64;
         }
-        let over = (self.items.len() - first).saturating_sub(RECORDS_OF_ONE);
-        self.counts.too_many += over as u64;
-        self.items.truncate(self.items.len() - over);
-        if suppress != 0 {
-            self.counts.suppressed += (self.items.len() - first) as u64;
+        for over in self.items.drain(self.items.len().min(first + RECORDS_OF_ONE)..) {
+            self.counts.too_many.add(over.record);
+        }
+        for item in self.items.get(first..).unwrap_or_default() {
+            if suppress != 0 || (item.silenced != 0 && !self.only_informs(item.silenced)) {
+                self.counts.suppressed.push((owner, item.record));
+            }
         }
         let count = (self.items.len() - first) as u32;
         self.nodes.push(Node { owner, first: first as u32, count, parent, suppress, inform });
@@ -150,6 +140,8 @@ impl Covers {
                     *slot = item;
                 }
                 kept += 1;
+            } else {
+                self.counts.duplicates.add(item.record);
             }
         }
         self.items.truncate(kept);
@@ -157,6 +149,31 @@ impl Covers {
 
     fn only_informs(&self, list: u32) -> bool {
         list.checked_sub(1).and_then(|at| self.informs.get(at as usize)).copied().unwrap_or(false)
+    }
+
+    /// What is said at the place itself that the id was found at, not around it: each record, and whether a list silences it there.
+    /// `owner` is what chains call the place.
+    pub(super) fn own(&self, id: CoverId, owner: u32) -> impl Iterator<Item = (u32, bool)> + '_ {
+        let lone = (id.0 & CoverId::LONE != 0).then_some((id.0 & !CoverId::LONE, false));
+        let node = if lone.is_some() { None } else { self.nodes.get(id.0 as usize) };
+        lone.into_iter().chain(node.filter(|node| node.owner == owner).into_iter().flat_map(|node| self.items_of(node)))
+    }
+
+    /// What is said by the nodes from one number to another: the owner, the record, whether a list silences it there.
+    pub(super) fn within(&self, nodes: std::ops::Range<u32>) -> impl Iterator<Item = (u32, u32, bool)> + '_ {
+        let nodes = self.nodes.get(nodes.start as usize..nodes.end as usize).unwrap_or_default();
+        nodes.iter().flat_map(|node| self.items_of(node).map(|(record, silenced)| (node.owner, record, silenced)))
+    }
+
+    fn items_of(&self, node: &Node) -> impl Iterator<Item = (u32, bool)> + '_ {
+        let items = self.items.get(node.first as usize..(node.first + node.count) as usize).unwrap_or_default();
+        let all = node.suppress != 0;
+        items.iter().map(move |item| (item.record, all || (item.silenced != 0 && !self.only_informs(item.silenced))))
+    }
+
+    /// How many nodes there are.
+    pub(super) fn count(&self) -> u32 {
+        self.nodes.len() as u32
     }
 
     /// Everything said under the id, most specific first.
@@ -252,7 +269,7 @@ mod tests {
         let named = covers.named(id, 7);
         assert_eq!(walk(&covers, named), [(0, Some(7), 0, 0)]);
         assert_eq!(covers.named(named, 9), named);
-        assert_eq!(covers.counts.duplicates, 0);
+        assert_eq!(covers.counts.duplicates.total(), 0);
     }
 
     #[test]
@@ -272,7 +289,7 @@ mod tests {
         // The nearest list is named, and a list that informs stands beside it.
         let nearest = covers.node(4, [Said::Allowed(2), Said::Allowed(4)].into_iter(), narrow);
         assert_eq!(walk(&covers, nearest), [(2, Some(3), 2, 4), (1, Some(2), 2, 4), (0, Some(1), 2, 4)]);
-        assert_eq!(covers.counts.suppressed, 1);
+        assert_eq!(covers.counts.suppressed, [(2, 1)]);
     }
 
     #[test]
@@ -290,7 +307,7 @@ mod tests {
         let mut covers = covers();
         let id = covers.add(1, [1, 0, 1, 0, 1].map(record).into_iter(), CoverId::NONE);
         assert_eq!(walk(&covers, id), [(0, Some(1), 0, 0), (1, Some(1), 0, 0)]);
-        assert_eq!(covers.counts.duplicates, 3);
+        assert_eq!(covers.counts.duplicates.total(), 3);
         let id = covers.add(2, [5, 5].map(record).into_iter(), CoverId::NONE);
         assert_eq!(id, CoverId(5 | CoverId::LONE), "a repeated record is a lone one");
     }
@@ -300,6 +317,6 @@ mod tests {
         let mut covers = covers();
         let id = covers.add(1, (0..1000).rev().map(record), CoverId::NONE);
         assert!(covers.walk(id).map(|said| said.record).eq(0..256));
-        assert_eq!(covers.counts.too_many, 744);
+        assert_eq!(covers.counts.too_many.total(), 744);
     }
 }

@@ -3,7 +3,9 @@
 mod addresses;
 mod ahead;
 mod build;
+mod counts;
 mod covers;
+mod delta;
 mod finding;
 mod hash;
 mod limits;
@@ -18,7 +20,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use build::{IntelBuilder, Report, SourceReport};
+pub use build::IntelBuilder;
+pub use delta::{Changed, Delta};
 pub use finding::{Allowed, Finding, Match};
 pub use limits::Limits;
 pub use records::Subject;
@@ -29,6 +32,7 @@ pub(crate) use finding::{Identity, Place as FoundAt};
 pub(crate) use records::{Link, SubjectId};
 
 use crate::catalog::Catalog;
+use crate::generation::Generation;
 use crate::geo::Geo;
 use crate::observable::{Key, Kind, Observable};
 use addresses::Addresses;
@@ -61,6 +65,7 @@ pub struct Intel {
     records: Records,
     allow: Box<[Listed]>,
     geo: Option<Arc<Geo>>,
+    generation: Generation,
 }
 
 /// An allow-list, as far as findings tell of it.
@@ -98,7 +103,17 @@ impl Intel {
                 *slot = Some(table);
             }
         }
-        Self { addresses, names, urls, exact: exact.into(), covers, records, allow: allow.into(), geo }
+        Self {
+            addresses,
+            names,
+            urls,
+            exact: exact.into(),
+            covers,
+            records,
+            allow: allow.into(),
+            geo,
+            generation: Generation::default(),
+        }
     }
 
     /// What is known of a value.
@@ -212,6 +227,12 @@ impl Intel {
     #[must_use]
     pub fn catalog(&self) -> &Catalog {
         self.records.catalog()
+    }
+
+    /// Names what is known: equal content has equal generations, on each host.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.generation
     }
 
     /// Bytes that the tables take, without the databases for ASN and place.

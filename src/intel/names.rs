@@ -102,6 +102,17 @@ impl Names {
         self.table.keys.get(entry)
     }
 
+    /// Each entry with what covers it.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (u32, Place)> + '_ {
+        self.table.entries().zip(self.covers.iter().copied())
+    }
+
+    /// What covers the entry of the key.
+    pub(super) fn entry(&self, key: &[u8]) -> Option<(u32, Place)> {
+        let entry = self.table.find(self.hash.of_name(key), key)?;
+        Some((entry, self.covers.get(entry as usize).copied()?))
+    }
+
     pub(crate) fn memory(&self) -> usize {
         self.filter.memory() + self.table.memory() + self.covers.len() * size_of::<Place>()
     }

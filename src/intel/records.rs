@@ -115,7 +115,8 @@ impl Records {
     }
 }
 
-/// Interns records while an `Intel` is built.
+/// Interns records while an `Intel` is built. Each feed has numbers of its own, also where two feeds say the same: a number tells
+/// the feed.
 #[derive(Default)]
 pub(crate) struct RecordsBuilder {
     by_address: HashMap<*const Record, u32, foldhash::fast::RandomState>,
@@ -124,6 +125,18 @@ pub(crate) struct RecordsBuilder {
 }
 
 impl RecordsBuilder {
+    /// Begins with the next feed; gives the number of its first record.
+    pub(crate) fn next_feed(&mut self) -> u32 {
+        self.by_address.clear();
+        self.by_value.clear();
+        self.records.len() as u32
+    }
+
+    /// The records so far.
+    pub(crate) fn records(&self) -> &[Arc<Record>] {
+        &self.records
+    }
+
     /// The number of the record. Feeds share records by `Arc`: the address tells nearly always.
     pub(crate) fn intern(&mut self, record: Arc<Record>) -> u32 {
         let next = self.records.len() as u32;
@@ -207,8 +220,8 @@ impl Resolver<'_> {
 fn certainty(catalog: &Catalog, campaign: &Campaign, actor: &Actor) -> f64 {
     catalog
         .claims(&campaign.id)
-        .filter(|claim| claim.status != Status::Disputed && claim.actor.as_ref() == Some(&actor.id))
-        .map(|claim| f64::from(claim.confidence) / 100.0)
+        .filter(|claim| claim.status != Status::Disputed && claim.actor.as_ref().is_some_and(|id| actor.has_id(id)))
+        .filter_map(|claim| Some(f64::from(claim.confidence?) / 100.0))
         .reduce(f64::max)
         .unwrap_or(0.5)
 }

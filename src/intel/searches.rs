@@ -2,6 +2,8 @@
 //!
 //! They say nothing about where in a hierarchy they stand, so they silence the indicator itself, wherever it matches.
 
+use std::sync::Arc;
+
 use aho_corasick::AhoCorasick;
 
 use crate::allow::{AllowList, Expression};
@@ -22,7 +24,7 @@ struct Search<'l> {
 }
 
 impl<'l> Searches<'l> {
-    pub(crate) fn new(lists: &'l [AllowList]) -> Self {
+    pub(crate) fn new(lists: &'l [Arc<AllowList>]) -> Self {
         let searches = lists.iter().zip(1..).map(|(list, number)| {
             // Substrings of one list that are tried on the same kinds are searched for at once.
             let by_kinds = list.substrings.chunk_by(|a, b| a.kinds() == b.kinds());

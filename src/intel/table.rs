@@ -289,6 +289,11 @@ impl Exact {
         self.table.keys.get(entry)
     }
 
+    /// Each entry with its key and what covers it.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (u32, &[u8], super::covers::CoverId)> {
+        self.table.entries().zip(&self.covers).map(|(entry, &cover)| (entry, self.key(entry), cover))
+    }
+
     pub(crate) fn memory(&self) -> usize {
         self.filter.memory() + self.table.memory() + self.covers.len() * 4
     }

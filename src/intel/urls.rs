@@ -123,6 +123,17 @@ impl Urls {
         self.table.keys.get(entry)
     }
 
+    /// Each entry with what covers it.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (u32, Place)> + '_ {
+        self.table.entries().zip(self.covers.iter().copied())
+    }
+
+    /// What covers the entry of the key.
+    pub(super) fn entry(&self, key: &[u8]) -> Option<(u32, Place)> {
+        let entry = self.table.find(self.hash.of(key), key)?;
+        Some((entry, self.covers.get(entry as usize).copied()?))
+    }
+
     pub(crate) fn memory(&self) -> usize {
         self.hosts.memory() + self.table.memory() + self.covers.len() * size_of::<Place>()
     }

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Cursor, Read, Write};
+use std::io::Write;
 use std::path::Path;
 
-use stormtag::{AllowList, Columns, Defaults, Feed, Format, Kind, NotObservable, Reason, Record};
+use stormtag::{AllowList, Columns, Defaults, Feed, Format, Kind, Mode, NotObservable, Reason, Record};
 
 use crate::data;
+use crate::files::text;
 
 fn defaults() -> Defaults {
     Record::new("test").into()
 }
 
-fn by_kind(feed: &Feed) -> BTreeMap<&'static str, usize> {
+pub(crate) fn by_kind(feed: &Feed) -> BTreeMap<&'static str, usize> {
     let mut counts = BTreeMap::new();
     for indicator in &feed.indicators {
         *counts.entry(indicator.pattern.kind().name()).or_default() += 1;
@@ -21,18 +22,8 @@ fn by_kind(feed: &Feed) -> BTreeMap<&'static str, usize> {
     counts
 }
 
-fn rejections(feed: &Feed) -> Vec<(Reason, u64)> {
+pub(crate) fn rejections(feed: &Feed) -> Vec<(Reason, u64)> {
     feed.rejected.counts().collect()
-}
-
-fn text(path: &Path) -> String {
-    let bytes = fs::read(path).unwrap();
-    let mut text = String::new();
-    match path.extension().and_then(|suffix| suffix.to_str()) {
-        Some("gz") => flate2::bufread::MultiGzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap(),
-        _ => Cursor::new(bytes).read_to_string(&mut text).unwrap(),
-    };
-    text
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -46,6 +37,7 @@ fn assert_nothing_is_lost(feed: &Feed, path: &Path) {
     let text = text(path);
     let others = text.lines().filter(|line| line.trim().is_empty() || line.trim_start().starts_with('#')).count();
     let found = feed.indicators.len() + feed.rejected.total() as usize;
+    assert_eq!(feed.passed.total(), others as u64, "{}", path.display());
     assert_eq!(found + others, text.lines().count(), "{}", path.display());
 }
 
@@ -192,7 +184,7 @@ fn plain_lists() {
 #[test]
 fn every_entry_of_every_warninglist_is_used_or_rejected() {
     let Some(data) = data::folder("every_entry_of_every_warninglist_is_used_or_rejected") else { return };
-    let mut lists = 0;
+    let (mut lists, mut informing) = (0, Vec::new());
     for file in fs::read_dir(data.join("warninglists")).unwrap() {
         let path = file.unwrap().path();
         let json: serde_json::Value = serde_json::from_str(&text(&path)).unwrap();
@@ -204,7 +196,14 @@ fn every_entry_of_every_warninglist_is_used_or_rejected() {
         let substrings = if json["type"] == "substring" { list.entries() as usize } else { 0 };
         assert_eq!(list.substrings.len(), substrings, "{}", path.display());
         lists += 1;
+        if list.mode == Mode::Inform {
+            informing.push(path.file_name().unwrap().to_string_lossy().split('.').next().unwrap().to_owned());
+        }
     }
+    informing.sort();
+    let expected =
+        ["censys-scanning", "disposable-email", "dynamic-dns", "shodan-scanning", "sinkholes", "url-shortener"];
+    assert_eq!(informing, [&expected[..], &["vpn-ipv4", "vpn-ipv6"]].concat());
     assert_eq!(lists, 40); // ls | wc -l
 }
 

@@ -4,14 +4,30 @@
 // Real files are compressed.
 #[cfg(feature = "compression")]
 mod bytes;
+#[cfg(feature = "config")]
+mod config;
 mod corpus;
 #[cfg(feature = "compression")]
 mod data;
+mod delta;
 #[cfg(feature = "compression")]
 mod feeds;
+#[cfg(feature = "compression")]
+mod files;
+#[cfg(feature = "compression")]
+mod formats;
 #[cfg(feature = "compression")]
 mod geo;
 #[cfg(feature = "compression")]
 mod known_hits;
+#[cfg(feature = "compression")]
+mod limits;
 mod mmdb;
+#[cfg(feature = "compression")]
+mod naming;
 mod oracle;
+#[cfg(feature = "config")]
+mod reload;
+mod report;
+#[cfg(feature = "compression")]
+mod stix;

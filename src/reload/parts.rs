@@ -1,0 +1,254 @@
+//! What the files of a configuration hold: read once, kept, and read again only where a file has changed.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::allow::AllowList;
+use crate::catalog::Catalog;
+use crate::config::{AllowFiles, Config, FeedFiles, WhenEmpty, expand};
+use crate::error::Error;
+use crate::feed::{Feed, Reason, open::decode};
+use crate::generation::{Content, Hashing};
+use crate::geo::Geo;
+use crate::intel::{Intel, IntelBuilder};
+use crate::report::Report;
+
+/// Everything read, each file by itself.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Parts {
+    /// Of each entry of the configuration its files.
+    feeds: Vec<Vec<Kept<Feed>>>,
+    allow: Vec<Vec<Kept<AllowList>>>,
+    catalogs: Vec<Kept<Catalog>>,
+    databases: Vec<Kept<()>>,
+    geo: Option<Arc<Geo>>,
+}
+
+/// One file, and what it held.
+#[derive(Debug)]
+struct Kept<T> {
+    path: Arc<Path>,
+    hash: u128,
+    value: Arc<T>,
+}
+
+impl<T> Clone for Kept<T> {
+    fn clone(&self) -> Self {
+        Self { path: Arc::clone(&self.path), hash: self.hash, value: Arc::clone(&self.value) }
+    }
+}
+
+/// The files of a configuration and the hashes of their contents, in its order.
+pub(crate) type Look = Vec<(Arc<Path>, u128)>;
+
+/// How many indicators are in force, of each feed of the configuration.
+pub(crate) type InForce = Vec<u64>;
+
+impl Parts {
+    /// Looks at all files: reads them whole, and keeps nothing but a hash of each.
+    pub(crate) fn look(config: &Config) -> Result<Look, Error> {
+        let mut look = Vec::new();
+        let patterns = config.feeds.iter().map(|feed| &feed.path).chain(config.allow.iter().map(|list| &list.path));
+        for path in patterns {
+            for file in expand(path)? {
+                look.push((Arc::clone(&file), hash_of(&file)?));
+            }
+        }
+        for path in config.catalogs.iter().chain(&config.databases) {
+            look.push((path.as_path().into(), hash_of(path)?));
+        }
+        Ok(look)
+    }
+
+    /// What was read, as a look would have seen it.
+    pub(crate) fn seen(&self) -> Look {
+        let feeds = self.feeds.iter().flatten().map(|kept| (Arc::clone(&kept.path), kept.hash));
+        let allow = self.allow.iter().flatten().map(|kept| (Arc::clone(&kept.path), kept.hash));
+        let catalogs = self.catalogs.iter().map(|kept| (Arc::clone(&kept.path), kept.hash));
+        let databases = self.databases.iter().map(|kept| (Arc::clone(&kept.path), kept.hash));
+        feeds.chain(allow).chain(catalogs).chain(databases).collect()
+    }
+
+    /// Reads what has changed since; what has not is shared.
+    pub(crate) fn load(&self, config: &Config) -> Result<Self, Error> {
+        let mut parts = Self::default();
+        let none = Vec::new();
+        for (at, files) in config.feeds.iter().enumerate() {
+            let old = self.feeds.get(at).unwrap_or(&none);
+            let read = |reader: &mut dyn Read, path: &Path| feed(reader, path, files);
+            let kept = expand(&files.path)?.into_iter().map(|path| Kept::load(old, path, read));
+            parts.feeds.push(kept.collect::<Result<_, _>>()?);
+        }
+        let none = Vec::new();
+        for (at, files) in config.allow.iter().enumerate() {
+            let old = self.allow.get(at).unwrap_or(&none);
+            let read = |reader: &mut dyn Read, path: &Path| allow_list(reader, path, files);
+            let kept = expand(&files.path)?.into_iter().map(|path| Kept::load(old, path, read));
+            parts.allow.push(kept.collect::<Result<_, _>>()?);
+        }
+        let read = |reader: &mut dyn Read, path: &Path| Catalog::read(reader, &path.to_string_lossy());
+        let catalogs = config.catalogs.iter().map(|path| Kept::load(&self.catalogs, path.as_path().into(), read));
+        parts.catalogs = catalogs.collect::<Result<_, _>>()?;
+        self.load_geo(config, &mut parts)?;
+        Ok(parts)
+    }
+
+    /// Databases lie over each other: if one has changed, all are read.
+    fn load_geo(&self, config: &Config, parts: &mut Self) -> Result<(), Error> {
+        if config.databases.is_empty() {
+            return Ok(());
+        }
+        let known = self.databases.len() == config.databases.len() && self.geo.is_some();
+        let same = |(kept, path): (&Kept<()>, &std::path::PathBuf)| {
+            Ok::<_, Error>(*kept.path == **path && kept.hash == hash_of(path)?)
+        };
+        if known && self.databases.iter().zip(&config.databases).map(same).all(|same| matches!(same, Ok(true))) {
+            parts.databases.clone_from(&self.databases);
+            parts.geo.clone_from(&self.geo);
+            return Ok(());
+        }
+        let mut databases = Vec::new();
+        for path in &config.databases {
+            let mut bytes = Vec::new();
+            let read = |reader: &mut dyn Read, path: &Path| {
+                let read = decode(reader, path)?.read_to_end(&mut bytes);
+                read.map(drop).map_err(|error| Error::io(path, error))
+            };
+            parts.databases.push(Kept::read(path.as_path().into(), read)?);
+            databases.push((path.clone(), bytes));
+        }
+        parts.geo = Some(Arc::new(Geo::from_databases(databases)?));
+        Ok(())
+    }
+
+    /// The first file that is new since `old` and breaks off, with what it says of it.
+    pub(crate) fn broken_off(&self, old: &Self) -> Option<Error> {
+        let known: Vec<_> = old.feeds.iter().flatten().map(|kept| &kept.value).collect();
+        let new = self.feeds.iter().flatten().filter(|kept| !known.iter().any(|old| Arc::ptr_eq(old, &kept.value)));
+        new.flat_map(|kept| kept.value.rejected.first().iter().map(move |rejected| (kept, rejected)))
+            .find(|(_, rejected)| rejected.reason == Reason::BrokenOff)
+            .map(|(kept, rejected)| {
+                Error::line(&*kept.path, rejected.line, format!("{}: {}", rejected.reason, rejected.text))
+            })
+    }
+
+    /// Builds of what was read.
+    pub(crate) fn build(&self, config: &Config) -> Result<(Intel, Report, InForce), Error> {
+        let mut builder = IntelBuilder::new();
+        builder.limits(config.limits).time(config.time);
+        if config.builtin_catalog {
+            builder.catalog(Catalog::builtin());
+        }
+        for kept in &self.catalogs {
+            builder.catalog((*kept.value).clone());
+        }
+        if config.builtin_indicators {
+            builder.feed(Catalog::builtin_indicators());
+        }
+        for kept in self.feeds.iter().flatten() {
+            builder.feed_of(Arc::clone(&kept.path), Arc::clone(&kept.value));
+        }
+        for kept in self.allow.iter().flatten() {
+            builder.allow(Arc::clone(&kept.value));
+        }
+        if let Some(geo) = &self.geo {
+            builder.geo(Arc::clone(geo));
+        }
+        let (intel, mut report) = builder.build();
+        let mut in_force = InForce::new();
+        let mut sources = report.sources.iter().filter(|source| source.file().is_some());
+        for (files, kept) in config.feeds.iter().zip(&self.feeds) {
+            let sources: Vec<_> = sources.by_ref().take(kept.len()).collect();
+            in_force.push(sources.iter().map(|source| source.in_force()).sum());
+            if sources.iter().all(|source| source.accepted() == 0) {
+                let given: u64 = sources.iter().map(|source| source.given()).sum();
+                let what = match kept.len() {
+                    0 => "no such file, so no indicator".to_owned(),
+                    _ => format!("gives no indicator; {given} lines were rejected or refused"),
+                };
+                match files.when_empty.unwrap_or(config.when_empty) {
+                    WhenEmpty::Error => return Err(Error::format(&files.path, what)),
+                    WhenEmpty::Warn => report.warnings.push(format!("{}: {what}", files.path.display())),
+                    WhenEmpty::Ignore => {}
+                }
+            }
+        }
+        Ok((intel, report, in_force))
+    }
+}
+
+impl<T> Kept<T> {
+    /// The file as it was read before, if it still has that content; else reads it.
+    fn load(
+        old: &[Self],
+        path: Arc<Path>,
+        read: impl FnOnce(&mut dyn Read, &Path) -> Result<T, Error>,
+    ) -> Result<Self, Error> {
+        match old.iter().find(|kept| kept.path == path) {
+            Some(kept) if hash_of(&path)? == kept.hash => Ok(kept.clone()),
+            _ => Self::read(path, read),
+        }
+    }
+
+    /// Reads the file once, and hashes what was read: it may change at any time.
+    fn read(path: Arc<Path>, read: impl FnOnce(&mut dyn Read, &Path) -> Result<T, Error>) -> Result<Self, Error> {
+        let failed = |error| Error::io(&*path, error);
+        if path.is_dir() {
+            // Before it is read: what changes meanwhile is seen by the next look.
+            let hash = hash_of(&path)?;
+            let value = Arc::new(read(&mut Folder, &path)?);
+            return Ok(Self { path, hash, value });
+        }
+        let mut hashing = Hashing::new(File::open(&path).map_err(failed)?);
+        let value = Arc::new(read(&mut hashing, &path)?);
+        let hash = hashing.finish().map_err(failed)?;
+        Ok(Self { path, hash, value })
+    }
+}
+
+/// Stands for the bytes of a folder: only feeds can be one.
+struct Folder;
+
+impl Read for Folder {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::IsADirectory.into())
+    }
+}
+
+/// The hash of a file, or of the files in a folder and their names, as MISP publishes feeds.
+fn hash_of(path: &Path) -> Result<u128, Error> {
+    let failed = |error: io::Error| Error::io(path, error);
+    if !path.is_dir() {
+        return File::open(path).and_then(|file| Hashing::new(file).finish()).map_err(failed);
+    }
+    let entries: io::Result<Vec<_>> = fs::read_dir(path).map_err(failed)?.map(|entry| Ok(entry?.path())).collect();
+    let mut files: Vec<_> = entries.map_err(failed)?.into_iter().filter(|path| path.is_file()).collect();
+    files.sort();
+    let mut content = Content::new();
+    for file in files {
+        content.part(file.file_name().unwrap_or_default().as_encoded_bytes());
+        content.hash(hash_of(&file)?);
+    }
+    Ok(content.finish())
+}
+
+fn feed(reader: &mut dyn Read, path: &Path, files: &FeedFiles) -> Result<Feed, Error> {
+    let name = path.to_string_lossy();
+    if path.is_dir() {
+        return Feed::open(path, files.format, &files.defaults);
+    }
+    match &files.columns {
+        Some(columns) => Feed::read_table(reader, &name, columns, &files.defaults),
+        None => Feed::read(reader, &name, files.format, &files.defaults),
+    }
+}
+
+fn allow_list(reader: &mut dyn Read, path: &Path, files: &AllowFiles) -> Result<AllowList, Error> {
+    let mut list = AllowList::read(reader, &path.to_string_lossy())?;
+    list.mode = files.mode.unwrap_or(list.mode);
+    list.name = files.name.clone().unwrap_or(list.name);
+    list.reason = files.reason.clone().unwrap_or(list.reason);
+    Ok(list)
+}
