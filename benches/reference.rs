@@ -29,7 +29,10 @@ fn main() {
     let events = enrich(&mut worker, &mut std::io::stdin().lock(), &mut std::io::stdout().lock()).unwrap();
     let enriched = cpu_seconds();
     let counters = worker.counters();
-    eprintln!("{counters:#?}");
+    for (kind, count) in counters.matched.iter() {
+        eprintln!("{count} records matched by {kind}");
+    }
+    eprintln!("{} lines are no JSON, {} addresses located", counters.not_json, counters.located);
     eprintln!("{events} events, {} matches", counters.events_matched);
     eprintln!("load_cpu_s {loaded:.3}  enrich_cpu_s {:.3}", enriched - loaded);
 }

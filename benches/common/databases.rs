@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use serde_json::{Value, json};
 
-use super::mmdb::{assemble, encode};
+use super::mmdb::{self, assemble, encode};
 use super::random::Random;
 use super::values;
 
@@ -43,6 +43,25 @@ pub(crate) fn city() -> Vec<u8> {
         })
     };
     database(&mut random, 50_000, 14, record)
+}
+
+/// ASN and place for each /8 of IPv4, in one: for what counts instructions, a hundred times slower than it runs.
+pub(crate) fn small() -> Vec<u8> {
+    let mut random = Random::new(15);
+    let networks: Vec<(String, Value)> = (1..224)
+        .map(|octet| {
+            let record = json!({
+                "autonomous_system_number": 70_000 + octet,
+                "autonomous_system_organization": values::prose(&mut random, 12).trim(),
+                "city": {"names": {"en": values::prose(&mut random, 8).trim()}},
+                "country": {"iso_code": "DE", "names": {"en": "Germany"}},
+                "location": {"latitude": random.fraction() * 120.0 - 60.0, "longitude": 13.4, "time_zone": "Europe/Berlin"},
+            });
+            (format!("{octet}.0.0.0/8"), record)
+        })
+        .collect();
+    let networks: Vec<(&str, Value)> = networks.iter().map(|(net, record)| (net.as_str(), record.clone())).collect();
+    mmdb::database(&networks)
 }
 
 /// Networks over the whole of IPv4 and 50,000 of IPv6, each with one of `count` records.
