@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use crate::error::Error;
 use crate::feed::open::{decode, open, peek};
-use crate::feed::{Columns, Defaults, Feed, csv, maltrail, plain, zeek};
+use crate::feed::{Columns, Defaults, Feed, csv, maltrail, plain, text, zeek};
 
 /// What a feed is written in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -23,11 +23,13 @@ pub enum Format {
     Zeek,
     /// A trail file of [Maltrail](https://github.com/stamparm/maltrail).
     Maltrail,
+    /// A report: each observable in the text, defanged or not, is an indicator; see [`Extractor`](crate::Extractor). Never guessed.
+    Text,
 }
 
 impl Format {
     /// Every format, in the order of their declaration.
-    pub const ALL: &[Format] = &[Self::Plain, Self::Csv, Self::Tsv, Self::Zeek, Self::Maltrail];
+    pub const ALL: &[Format] = &[Self::Plain, Self::Csv, Self::Tsv, Self::Zeek, Self::Maltrail, Self::Text];
 
     /// The name used in configuration.
     #[must_use]
@@ -38,6 +40,7 @@ impl Format {
             Self::Tsv => "tsv",
             Self::Zeek => "zeek",
             Self::Maltrail => "maltrail",
+            Self::Text => "text",
         }
     }
 
@@ -107,7 +110,7 @@ impl fmt::Display for Format {
 
 /// A name that is no [`Format`]'s.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("unknown format; the formats are plain, csv, tsv, zeek and maltrail")]
+#[error("unknown format; the formats are plain, csv, tsv, zeek, maltrail and text")]
 pub struct UnknownFormat;
 
 impl Feed {
@@ -226,6 +229,7 @@ fn read_as(
         Format::Tsv => csv::read(reader, path, '\t', columns, defaults),
         Format::Zeek => zeek::read(reader, path, defaults),
         Format::Maltrail => maltrail::read(reader, path, defaults),
+        Format::Text => text::read(reader, path, defaults),
     }
 }
 

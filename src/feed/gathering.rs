@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::feed::lines::Line;
 use crate::feed::value::{self, Said};
 use crate::feed::{Defaults, Feed, Reason};
+use crate::pattern::Pattern;
 use crate::record::{Indicator, Record};
 
 /// A feed while it is read.
@@ -43,19 +44,34 @@ impl<'a> Gathering<'a> {
 
     /// One value becomes an indicator or is rejected.
     pub(super) fn add(&mut self, line: u64, text: &str, said: Said, record: &Arc<Record>) {
-        match value::pattern(text, said) {
-            Ok(pattern) => self.feed.indicators.push(Indicator { pattern, record: Arc::clone(record) }),
-            Err(reason) => self.reject(line, text, reason),
-        }
+        self.take(line, text, value::pattern(text, said), record);
     }
 
     pub(super) fn reject(&mut self, line: u64, text: &str, reason: Reason) {
         self.feed.rejected.add(line, text, reason);
     }
 
+    /// Counts lines or objects that state no indicator.
+    pub(super) fn pass(&mut self, count: u64) {
+        self.feed.passed += count;
+    }
+
+    /// Takes an indicator whose pattern is made already, or rejects the text.
+    pub(super) fn take(&mut self, line: u64, text: &str, pattern: Result<Pattern, Reason>, record: &Arc<Record>) {
+        match pattern {
+            Ok(pattern) => self.feed.indicators.push(Indicator { pattern, record: Arc::clone(record) }),
+            Err(reason) => self.reject(line, text, reason),
+        }
+    }
+
     /// Counts a cell that could not be read in a row that was.
     pub(super) fn ignore(&mut self, line: u64, text: &str) {
-        self.feed.ignored.add(line, text, Reason::BadCell);
+        self.ignore_for(line, text, Reason::BadCell);
+    }
+
+    /// Counts what was left out of a line, with the reason.
+    pub(super) fn ignore_for(&mut self, line: u64, text: &str, reason: Reason) {
+        self.feed.ignored.add(line, text, reason);
     }
 
     /// An error about the line.

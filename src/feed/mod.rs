@@ -13,6 +13,7 @@ mod maltrail;
 pub(crate) mod open;
 mod plain;
 mod rows;
+mod text;
 pub(crate) mod value;
 mod zeek;
 
@@ -43,6 +44,8 @@ pub struct Feed {
     pub rejected: Rejections,
     /// Parts of a line that were left out while its indicator was kept: a date nobody can read, a confidence of 300.
     pub ignored: Rejections,
+    /// Lines or objects that state no indicator.
+    pub passed: u64,
 }
 
 impl Feed {
@@ -118,6 +121,9 @@ pub enum Reason {
     /// The row says of itself that it is withdrawn or inactive.
     #[error("withdrawn by its source")]
     Revoked,
+    /// A value that stands in the same text before.
+    #[error("stated before in the same text")]
+    Duplicate,
     /// An expression of an allow-list that does not compile.
     #[error("not an expression that can be compiled")]
     BadExpression,

@@ -263,3 +263,18 @@ fn a_given_kind_holds_where_the_line_says_none() {
     let feed = Feed::read(&b"localhost\n"[..], "list", None, &defaults).unwrap();
     assert_eq!(rejections(&feed), [(Reason::NoKind, 1)]);
 }
+
+#[test]
+fn a_report_of_eset() {
+    let Some(data) = data::folder("a_report_of_eset") else { return };
+    let path = data.join("feeds/eset/gamaredon__README.adoc");
+    let feed = Feed::open(&path, Some(Format::Text), &defaults()).unwrap();
+    for (kind, count) in by_kind(&feed) {
+        eprintln!("{kind} {count}");
+    }
+    eprintln!("{:?} {:?} {}", rejections(&feed), feed.ignored, feed.passed);
+    for indicator in feed.indicators.iter().filter(|i| i.pattern.kind() == Kind::Url || i.pattern.kind() == Kind::Email)
+    {
+        eprintln!("{}", indicator.pattern);
+    }
+}

@@ -8,6 +8,8 @@ mod corpus;
 #[cfg(feature = "compression")]
 mod data;
 #[cfg(feature = "compression")]
+mod extract;
+#[cfg(feature = "compression")]
 mod feeds;
 #[cfg(feature = "compression")]
 mod geo;
