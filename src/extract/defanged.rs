@@ -69,12 +69,14 @@ fn restored<'t>(text: &'t [u8], words: &[u8], origins: &[usize], hit: Hit) -> Fo
 /// Where the next mark ends.
 fn next_mark(text: &[u8], from: usize) -> Option<usize> {
     let rest = text.get(from..)?;
-    let closed = |byte: u8| matches!(byte, b']' | b')' | b'}' | b'.');
-    rest.iter()
-        .zip(from..)
-        .filter(|&(&byte, _)| closed(byte))
-        .map(|(_, at)| at)
-        .find(|&at| text.get(from..=at).is_some_and(ends_in_mark))
+    // All marks end in one of these pairs; few other things do.
+    let may_end = |pair: &[u8]| match pair {
+        [b'\\', b'.'] => true,
+        [before, b']' | b')' | b'}'] => matches!(before, b'.' | b':' | b'/' | b'@' | b't' | b'T'),
+        _ => false,
+    };
+    let mut ends = rest.windows(2).zip(from + 1..).filter(|(pair, _)| may_end(pair)).map(|(_, at)| at);
+    ends.find(|&at| text.get(from..=at).is_some_and(ends_in_mark))
 }
 
 fn is_in_word(byte: u8) -> bool {

@@ -35,7 +35,8 @@ use scan::{Hit, Scan};
 ///
 /// Text is read in three steps. What one has found, the next does not see; spans never overlap, and come in their order.
 ///
-/// **1. URLs.** A scheme of 2 to 16 letters, digits, `+`, `-`, a letter first; then `://` (or `:\/\/`, as some write it in JSON:
+/// **1. URLs.** A scheme of 2 to 16 letters, digits, `+`, `-`, a letter first (twenty-two bytes are looked at, and what
+/// is no letter at their start is taken off); then `://` (or `:\/\/`, as some write it in JSON:
 /// then `\/` within counts as `/`). The URL ends before white space, control characters, ``"'<>`{}|^\`` and characters outside ASCII
 /// that are neither letters nor digits. From its end are taken: `.,;:!?`; brackets closed more often than opened; and `*_+~` where
 /// the same stands right before it, as in Markdown. It is found if [`Observable::parse`] takes it and it has 2 KiB at most. If not, the rest
@@ -52,7 +53,7 @@ use scan::{Hit, Scan};
 ///
 /// * *IPv4*: the whole run is four numbers of 0 to 255 without leading zeros, or two such with a hyphen between (both are found).
 ///   So `1.2.3.4.5`, `v1.2.3.4` and `lib-1.2.3.4` are versions; and so is what a word such as `version`, `OpenSSL` or `Chrome` stands before,
-///   with no more than four of `` ``, `/`, `:`, `=`, `"`, `'`, `(` between.
+///   with one to four of space, `/`, `:`, `=`, `"`, `'`, `(` between.
 /// * *Names*: valid as [`Kind::Domain`], of two labels at least, under a known public suffix, the last label in lower case or Punycode, or all in
 ///   capitals (`System.Security` and `Win32.GA` are none). Not a name is
 ///   what `@`, `(`, `=`, `":` or `\":` follows (a local part, a call, a key), or `+` and a rest of a local part;
@@ -60,7 +61,7 @@ use scan::{Hit, Scan};
 ///   a file: two labels, or a number before the last one, and one of `ac am cab do dot inc la map md mk mm mov name pl pm properties ps pub py rs sh
 ///   so target tf zip` as the last. What was defanged is no file.
 /// * *E-mail*: a name, found by the rules for names but that for packages and files, behind `@` and 1 to 64 of `A-Za-z0-9._+-`, not
-///   counting `.+-` at their start. The name is not found again.
+///   counting `.+-` at their start (seventy bytes are looked at), no `.` last, and no `@` or byte outside ASCII before. The name is not found again.
 /// * *Hashes*: in runs that are nothing of that: 32, 40, 64 or 128 hexadecimal digits, some of them letters and some not, between
 ///   anything but letters and digits, not before `@`.
 ///

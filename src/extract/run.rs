@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::classes::{is_alnum, is_local, letter_outside_ascii};
 use super::scan::{Hit, Scan};
-use super::suffix::{is_doubtful, is_registered};
+use super::suffix::{is_doubtful, is_no_suffix, is_registered};
 use crate::normal;
 use crate::observable::{Kind, Observable};
 
@@ -202,7 +202,7 @@ impl Scan<'_, '_> {
         let run = self.text.get(start..end)?;
         let length = run.iter().rev().position(|&byte| byte == b'.')?;
         let label = run.get(run.len() - length..)?;
-        if run.len() > LONGEST_NAME || length < 2 || !is_in_case(label, run) {
+        if run.len() > LONGEST_NAME || length < 2 || is_no_suffix(label) || !is_in_case(label, run) {
             return None;
         }
         if normal::is_name(run) {

@@ -87,6 +87,9 @@ impl<'t, 's> Scan<'t, 's> {
         let schemes = masks.colon & (masks.slash >> 1 | 1 << 63);
         let addresses = six_anchors(masks.colon, before.colons);
         let mut anchors = joined | schemes | addresses;
+        if self.six_read >= base + 64 {
+            anchors &= !addresses | schemes;
+        }
         if (0..4).any(|quarter| name >> (16 * quarter) & 0xffff == 0xffff) {
             anchors |= hex_quarters(block);
         }
@@ -118,6 +121,9 @@ impl<'t, 's> Scan<'t, 's> {
                 }
                 if addresses >> bit & 1 != 0 && at >= self.done {
                     self.six(at)?;
+                    // One stretch is read once, however many colons it has.
+                    let read = self.six_read.saturating_sub(base);
+                    anchors &= !addresses | schemes | u64::MAX.checked_shl(read as u32).unwrap_or(0);
                 }
             } else {
                 let below = !run & !(u64::MAX << bit);

@@ -31,6 +31,37 @@ const DOUBTFUL: &[&[u8]] = &[
     b"zip",
 ];
 
+/// Whether a label is the end of a file's name as logs are full of them: what the list would say no to, sooner.
+#[inline]
+pub(super) fn is_no_suffix(label: &[u8]) -> bool {
+    matches!(
+        label,
+        b"png"
+            | b"html"
+            | b"php"
+            | b"js"
+            | b"css"
+            | b"gif"
+            | b"jpg"
+            | b"jpeg"
+            | b"txt"
+            | b"ico"
+            | b"xml"
+            | b"json"
+            | b"exe"
+            | b"dll"
+            | b"log"
+            | b"conf"
+            | b"service"
+            | b"local"
+            | b"lan"
+            | b"internal"
+            | b"htm"
+            | b"pdf"
+            | b"svg"
+    )
+}
+
 /// Whether a name in normal form could have been registered: it ends in a suffix of the list and has a label more, or is itself
 /// a suffix that a company runs, such as `github.io`.
 #[inline]
@@ -80,6 +111,20 @@ mod tests {
             ("xn--80ak6aa92e.xn--p1ai", true),
         ] {
             assert_eq!(is_registered(name.as_bytes()), registered, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_early_is_not_on_the_list() {
+        for label in
+            ["png", "html", "php", "js", "css", "gif", "jpg", "jpeg", "txt", "ico", "xml", "json", "exe", "dll", "log"]
+        {
+            assert!(is_no_suffix(label.as_bytes()), "{label}");
+            assert!(!is_registered(format!("a.b.{label}").as_bytes()), "{label}");
+        }
+        for label in ["conf", "service", "local", "lan", "internal", "htm", "pdf", "svg"] {
+            assert!(is_no_suffix(label.as_bytes()), "{label}");
+            assert!(!is_registered(format!("a.b.{label}").as_bytes()), "{label}");
         }
     }
 

@@ -34,7 +34,7 @@ impl Scan<'_, '_> {
         let escaped = after == colon + 5;
         let end = self.url_end(after, escaped);
         self.url_read = end;
-        if end - start > LONGEST {
+        if end == after || end - start > LONGEST {
             return ControlFlow::Continue(());
         }
         let end = self.without_punctuation(start, after, end);

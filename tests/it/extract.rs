@@ -1,6 +1,7 @@
 //! The extractor against a twin that goes by regular expressions and the rules in words, as `Extractor` gives them: one step
 //! after the other over the whole text, no matter the cost.
 
+use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -662,6 +663,28 @@ fn the_caller_can_break_off() {
         if count == 3 { ControlFlow::Break("enough") } else { ControlFlow::Continue(()) }
     });
     assert_eq!((stopped, count), (ControlFlow::Break("enough"), 3));
+}
+
+/// Whether the hit is the value, or holds it.
+fn holds((kind, _, text, _): &Hit, value: &str) -> bool {
+    let observable = Observable::parse(*kind, text).unwrap();
+    observable.to_string() == value || observable.within().is_some_and(|within| within.to_string() == value)
+}
+
+#[test]
+fn known_hits_in_text_are_found() {
+    let Some(data) = data::folder("known_hits_in_text_are_found") else { return };
+    let rows = csv::Reader::from_path(data.join("events/known-hits.csv")).unwrap().into_records();
+    let (mut files, mut count) = (BTreeMap::new(), 0);
+    for row in rows.map(Result::unwrap).filter(|row| !row[0].contains("json")) {
+        let text = files.entry(row[0].to_owned()).or_insert_with(|| unpacked(&data.join(&row[0])));
+        let value = &row[2];
+        let lines = text.split(|&byte| byte == b'\n').filter(|line| fast(line).iter().any(|hit| holds(hit, value)));
+        let known: usize = row[4].parse().unwrap();
+        assert_eq!(lines.count(), known, "{value} in {}", &row[0]);
+        count += 1;
+    }
+    assert_eq!(count, 33); // sed 1d known-hits.csv | grep -vc json
 }
 
 /// What an attacker would send. Quadratic work over a megabyte would take hours; the bound is far from both.
