@@ -182,8 +182,13 @@ fn texts() {
     let lines = files.iter().map(|(name, text)| {
         (*name, text.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>())
     });
-    compare("Observables in text, a line", &[engines::text_stormtag(), engines::text_matchy(false)], &lines.collect::<Vec<_>>());
-    let pieces = files.iter().map(|(name, text)| (*name, text.chunks(64 << 10).map(<[u8]>::to_vec).collect::<Vec<_>>()));
+    compare(
+        "Observables in text, a line",
+        &[engines::text_stormtag(), engines::text_matchy(false)],
+        &lines.collect::<Vec<_>>(),
+    );
+    let pieces =
+        files.iter().map(|(name, text)| (*name, text.chunks(64 << 10).map(<[u8]>::to_vec).collect::<Vec<_>>()));
     let engines = [engines::text_stormtag(), engines::text_matchy(true)];
     compare("Observables in text, 64 KiB", &engines, &pieces.collect::<Vec<_>>());
 }
