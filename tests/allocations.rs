@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use stormtag::{Catalog, Feed, Geo, Indicator, Intel, IntelBuilder, Kind, Live, Observable, Pattern, Record, Schema};
+use stormtag::{
+    Catalog, Extractor, Feed, Geo, Indicator, Intel, IntelBuilder, Kind, Live, Observable, Pattern, Record, Schema,
+};
 
 #[path = "it/mmdb.rs"]
 #[allow(dead_code, reason = "the others write broken databases with it")]
@@ -90,6 +92,14 @@ const NORMAL: [(Kind, &str); 14] = [
     (Kind::Email, "jane@example.com"),
     (Kind::FileName, "evil.exe"),
     (Kind::Ja3, "d41d8cd98f00b204e9800998ecf8427e"),
+];
+
+const TEXTS: [&str; 5] = [
+    "Mar 27 13:08:09 ip-10-77-20-248 sshd[1361]: Accepted publickey for ubuntu from 85.245.107.41 port 54259 ssh2",
+    "WWW.Example.COM, jane@Example.com, 2001:db8::1, 10.0.0.0/8, main.rs, com.example.app, OpenSSL 3.0.2.1",
+    "d41d8cd98f00b204e9800998ecf8427e da39a3ee5e6b4b0d3255bfef95601890afd80709 see http://example.com and http://8.8.8.8/a?b",
+    "evil[.]com hxxp://",
+    "....::::@@@@//// \u{fc} “…”",
 ];
 
 /// One test: others beside it would be counted too.
@@ -177,6 +187,15 @@ fn what_allocates_and_what_does_not() {
         let count = allocations(|| _ = worker.enrich_json(line.as_bytes(), &mut out));
         if count > 12 {
             failures.push(format!("{count} for the odd value of {line}"));
+        }
+    }
+
+    // Text of any sort, whatever is found in it as it stands.
+    for line in MISSES.into_iter().chain(TEXTS) {
+        let mut found = 0;
+        let count = allocations(|| Extractor::new().extract(line.as_bytes(), |hit| found += hit.text().len()));
+        if count > 0 {
+            failures.push(format!("{count} to extract {found} bytes from {line}"));
         }
     }
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use crate::error::Error;
 use crate::feed::open::{decode, open, peek};
-use crate::feed::{Columns, Defaults, Feed, csv, jsonl, loki, maltrail, misp, openioc, plain, stix, zeek};
+use crate::feed::{Columns, Defaults, Feed, csv, jsonl, loki, maltrail, misp, openioc, plain, stix, text, zeek};
 
 /// What a feed is written in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -42,6 +42,8 @@ pub enum Format {
     OpenIoc,
     /// A list of [LOKI](https://github.com/Neo23x0/signature-base): `value;comment`.
     Loki,
+    /// A report: each observable in the text, defanged or not, is an indicator; see [`Extractor`](crate::Extractor). Never guessed.
+    Text,
 }
 
 impl Format {
@@ -57,6 +59,7 @@ impl Format {
         Self::Json,
         Self::OpenIoc,
         Self::Loki,
+        Self::Text,
     ];
 
     /// The name used in configuration.
@@ -73,6 +76,7 @@ impl Format {
             Self::Json => "json",
             Self::OpenIoc => "openioc",
             Self::Loki => "loki",
+            Self::Text => "text",
         }
     }
 
@@ -152,7 +156,7 @@ impl fmt::Display for Format {
 
 /// A name that is no [`Format`]'s.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("unknown format; the formats are plain, csv, tsv, zeek, maltrail, stix, misp, json, openioc and loki")]
+#[error("unknown format; the formats are plain, csv, tsv, zeek, maltrail, stix, misp, json, openioc, loki and text")]
 pub struct UnknownFormat;
 
 impl Feed {
@@ -289,6 +293,7 @@ fn read_as(
         Format::Json => jsonl::read(reader, path, columns, defaults),
         Format::OpenIoc => openioc::read(reader, path, defaults),
         Format::Loki => loki::read(reader, path, defaults),
+        Format::Text => text::read(reader, path, defaults),
     }
 }
 

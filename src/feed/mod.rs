@@ -22,6 +22,7 @@ mod plain;
 mod rows;
 mod stix;
 mod table;
+mod text;
 mod unmatchable;
 pub(crate) mod value;
 pub(crate) mod whole;
@@ -165,6 +166,9 @@ pub enum Reason {
     /// A line without a value: blank, a comment, a header, the rest of a row.
     #[error("blank, a comment, a header or the rest of a row")]
     NoContent,
+    /// A value that stands in the same text before.
+    #[error("stated before in the same text")]
+    Duplicate,
     /// An expression of an allow-list that does not compile.
     #[error("not an expression that can be compiled")]
     BadExpression,

@@ -13,7 +13,7 @@ mod word;
 pub(crate) use address::{address, v4_fast as v4};
 pub(crate) use digest::{encode as encode_hex, hex};
 pub(crate) use name::{is_normal as is_name, name};
-pub(crate) use refang::refang;
+pub(crate) use refang::{ends_in_mark, refang, refang_bytes};
 pub(crate) use url::{host as url_host, is_normal as is_url, lacks_scheme, plain_host, url, without_query};
 pub(crate) use word::{email, text, word};
 

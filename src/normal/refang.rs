@@ -33,10 +33,10 @@ pub(crate) fn refang(text: &str) -> Cow<'_, str> {
     if !text.bytes().any(|byte| matches!(byte, b']' | b')' | b'}' | b'\\')) {
         return scheme(text).map_or(Cow::Borrowed(text), Cow::Owned);
     }
-    let mut plain = String::with_capacity(text.len());
-    for c in text.chars() {
-        push(&mut plain, c);
-    }
+    let (mut bytes, mut origins) = (Vec::with_capacity(text.len()), Vec::new());
+    refang_bytes(text.as_bytes(), 0, &mut bytes, &mut origins);
+    // Only ASCII gave way to ASCII.
+    let plain = String::from_utf8(bytes).unwrap_or_default();
     match scheme(&plain) {
         Some(whole) => Cow::Owned(whole),
         // An IPv6 address in brackets, a bracket in a query.
@@ -45,22 +45,42 @@ pub(crate) fn refang(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Appends, and undoes what is complete with that, again and again: `[[.]]` is a dot too. Each round shortens the text, so that
+/// Appends to `plain` the text with all marks undone but for the scheme, and to `origins` where each byte of it stood, the text
+/// beginning at `start`.
+pub(crate) fn refang_bytes(text: &[u8], start: usize, plain: &mut Vec<u8>, origins: &mut Vec<usize>) {
+    let kept = plain.len();
+    for (&byte, at) in text.iter().zip(start..) {
+        plain.push(byte);
+        origins.push(at);
+        undo(plain, origins, kept);
+    }
+}
+
+/// Whether a mark ends with the text.
+pub(crate) fn ends_in_mark(text: &[u8]) -> bool {
+    ends_with(text, "[://]") || WRITTEN.iter().any(|(written, _)| ends_with(text, written))
+}
+
+/// Undoes what is complete with the last byte, again and again: `[[.]]` is a dot too. Each round shortens the text, so that
 /// the whole stays linear, and nothing that is complete is ever left standing.
-fn push(plain: &mut String, c: char) {
-    plain.push(c);
-    if c == ']' && ends_with(plain, "[://]") {
-        plain.truncate(plain.len() - "[://]".len());
-        plain.push_str("://");
+fn undo(plain: &mut Vec<u8>, origins: &mut Vec<usize>, kept: usize) {
+    let mut replace = |plain: &mut Vec<u8>, written: &str, meant: &str| {
+        let length = plain.len() - written.len();
+        plain.truncate(length);
+        plain.extend_from_slice(meant.as_bytes());
+        let first = origins.get(length).copied().unwrap_or_default();
+        origins.truncate(length);
+        origins.extend(std::iter::repeat_n(first, meant.len()));
+    };
+    let new = |plain: &[u8], written: &str| plain.get(kept..).is_some_and(|new| ends_with(new, written));
+    if plain.last() == Some(&b']') && new(plain, "[://]") {
+        replace(plain, "[://]", "://");
         return;
     }
-    let mut last = c;
-    while matches!(last, ']' | ')' | '}' | '.')
-        && let Some(&(written, meant)) = WRITTEN.iter().find(|(written, _)| ends_with(plain, written))
+    while matches!(plain.last(), Some(b']' | b')' | b'}' | b'.'))
+        && let Some(&(written, meant)) = WRITTEN.iter().find(|(written, _)| new(plain, written))
     {
-        plain.truncate(plain.len() - written.len());
-        plain.push(meant);
-        last = meant;
+        replace(plain, written, meant.encode_utf8(&mut [0; 4]));
     }
 }
 
@@ -71,10 +91,10 @@ fn scheme(text: &str) -> Option<String> {
     Some(format!("{meant}{rest}"))
 }
 
-fn ends_with(text: &str, end: &str) -> bool {
+fn ends_with(text: &[u8], end: &str) -> bool {
     text.len()
         .checked_sub(end.len())
-        .and_then(|start| text.as_bytes().get(start..))
+        .and_then(|start| text.get(start..))
         .is_some_and(|tail| tail.eq_ignore_ascii_case(end.as_bytes()))
 }
 

@@ -262,3 +262,21 @@ fn a_given_kind_holds_where_the_line_says_none() {
     let feed = Feed::read(&b"localhost\n"[..], "list", None, &defaults).unwrap();
     assert_eq!(rejections(&feed), [(Reason::NoKind, 1)]);
 }
+
+#[test]
+fn a_report_of_eset() {
+    let Some(data) = data::folder("a_report_of_eset") else { return };
+    let path = data.join("feeds/eset/gamaredon__README.adoc");
+    let feed = Feed::open(&path, Some(Format::Text), &defaults()).unwrap();
+    // grep -oE '[A-Za-z0-9._-]+\[\.\][A-Za-z]+' $F | sort -u | wc -l: 28; grep -cE '^[a-z0-9-]+(\.[a-z0-9-]+)+$' $F: 648
+    // grep -oE '([0-9]+\.){2}[0-9]+\[\.\][0-9]+' $F | sort -u | wc -l: 28
+    // grep -oE '\b[0-9A-F]{40}\b' $F | sort -u | wc -l: 73
+    // grep -oE 'https?://' $F | wc -l: 3
+    // Names of detections, `Win32/Pterodo.BUD`, are none of them.
+    assert_eq!(by_kind(&feed), [("domain", 676), ("ip", 28), ("sha1", 73), ("url", 3)].into());
+    assert_eq!(rejections(&feed), []);
+    assert_eq!(feed.ignored.total(), 0);
+    // 832 lines, none with two: 52 remain
+    assert_eq!(feed.passed.total(), 52);
+    assert_eq!(Format::guess(&path, text(&path).as_bytes()), Some(Format::Plain));
+}

@@ -11,6 +11,8 @@ mod corpus;
 mod data;
 mod delta;
 #[cfg(feature = "compression")]
+mod extract;
+#[cfg(feature = "compression")]
 mod feeds;
 #[cfg(feature = "compression")]
 mod files;

@@ -11,7 +11,7 @@ use ipnet::{IpNet, Ipv4Net};
 use matchy::{DataValue, Database, DatabaseBuilder, MatchMode, QueryResult};
 use prefix_trie::PrefixMap;
 use serde::Deserialize;
-use stormtag::{Geo, IntelBuilder, Kind, Observable};
+use stormtag::{Extractor, Geo, IntelBuilder, Kind, Observable};
 
 use crate::Engine;
 use crate::common::{Texts, build, feed};
@@ -142,10 +142,7 @@ pub(crate) fn name_matchy(names: &Texts, subdomains: bool, cache: usize) -> Engi
     let (title, remark) = match (subdomains, cache) {
         (false, 0) => ("matchy 2, no cache", "exact names, decoded"),
         (false, _) => ("matchy 2, its default cache", "exact names, decoded"),
-        (true, _) => (
-            "matchy 2, names and `*.` globs, no cache",
-            "20,000 of the names only; subdomains, decoded",
-        ),
+        (true, _) => ("matchy 2, names and `*.` globs, no cache", "20,000 of the names only; subdomains, decoded"),
     };
     let build = || {
         let globs = names.iter().filter(|_| subdomains).map(|name| format!("*.{name}"));
@@ -235,4 +232,27 @@ pub(crate) fn place_matchy<'e>(asn: &[u8], city: &[u8]) -> Engine<'e, IpAddr> {
             found(asn) || found(city)
         },
     )
+}
+
+pub(crate) fn text_stormtag() -> Engine<'static, Vec<u8>> {
+    Engine::new("stormtag", "URLs too", Extractor::new, |extractor, text: &Vec<u8>| {
+        let mut found = 0;
+        extractor.extract(text, |hit| found += black_box(hit).span().len());
+        found > 0
+    })
+}
+
+pub(crate) fn text_matchy(pieces: bool) -> Engine<'static, Vec<u8>> {
+    let build = || {
+        let builder = matchy::extractor::Extractor::builder();
+        builder.extract_bitcoin(false).extract_ethereum(false).extract_monero(false).build().unwrap()
+    };
+    Engine::new("matchy", "no URLs; overlapping finds", build, move |extractor, text: &Vec<u8>| {
+        let found: usize = if pieces {
+            extractor.extract_from_chunk(text).into_iter().map(|hit| black_box(hit).span.1).count()
+        } else {
+            extractor.extract_from_line(text).map(|hit| black_box(hit).span.1).count()
+        };
+        found > 0
+    })
 }

@@ -94,6 +94,7 @@ fn main() {
     addresses();
     names();
     places();
+    texts();
 }
 
 /// 100,000 addresses and 20,000 networks.
@@ -166,4 +167,28 @@ fn places() {
         engines::place_matchy(&asn, &city),
     ];
     compare("ASN and place of an address", &engines, &[("uniform", addresses)]);
+}
+
+/// Raw lines, one by one and in larger pieces.
+fn texts() {
+    let files = [("apache", "events/apache/access-2015.log.gz"), ("sshd", "events/sshd/auth.log.gz")];
+    let read = |(name, path): (&'static str, &str)| {
+        let bytes = std::fs::read(common::data(path)?).unwrap();
+        let mut text = Vec::new();
+        std::io::Read::read_to_end(&mut flate2::bufread::MultiGzDecoder::new(&bytes[..]), &mut text).unwrap();
+        Some((name, text))
+    };
+    let files: Vec<(&str, Vec<u8>)> = files.into_iter().filter_map(read).collect();
+    let lines = files.iter().map(|(name, text)| {
+        (*name, text.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect::<Vec<_>>())
+    });
+    compare(
+        "Observables in text, a line",
+        &[engines::text_stormtag(), engines::text_matchy(false)],
+        &lines.collect::<Vec<_>>(),
+    );
+    let pieces =
+        files.iter().map(|(name, text)| (*name, text.chunks(64 << 10).map(<[u8]>::to_vec).collect::<Vec<_>>()));
+    let engines = [engines::text_stormtag(), engines::text_matchy(true)];
+    compare("Observables in text, 64 KiB", &engines, &pieces.collect::<Vec<_>>());
 }

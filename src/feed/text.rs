@@ -1,0 +1,98 @@
+//! Reports: text with indicators in it, defanged or not.
+
+use std::collections::HashSet;
+use std::io::BufRead;
+use std::path::Path;
+
+use foldhash::fast::RandomState;
+
+use crate::error::Error;
+use crate::extract::Extractor;
+use crate::feed::gathering::{Gathering, Records};
+use crate::feed::value::{self, Said};
+use crate::feed::{Defaults, Feed, Lines, Reason};
+use crate::observable::Kind;
+
+/// Reads a report: each observable that stands in it is an indicator, each network too.
+///
+/// What counts is said at [`Extractor`]; what was written against clicking is undone. Where the defaults have a kind, the rest is
+/// ignored with [`Reason::ForeignKind`]. A value that stands in the report again is no second indicator; it is ignored with
+/// [`Reason::Duplicate`]. A line without any is counted in [`Feed::passed`].
+pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Result<Feed, Error> {
+    let extractor = Extractor::refanging();
+    let mut gathering = Gathering::new(path, defaults);
+    let record = Records::new(&gathering, defaults).of("", |_| ()).record;
+    let mut lines = Lines::new(reader);
+    let mut seen: HashSet<(Kind, String), RandomState> = HashSet::default();
+    let failed = loop {
+        let line = match lines.next() {
+            Ok(Some(line)) => line,
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+        };
+        let Some((number, text)) = gathering.usable(line) else { continue };
+        let mut none = true;
+        extractor.extract(text.as_bytes(), |found| {
+            none = false;
+            let kind = found.kind();
+            let mut text = found.text();
+            if let Some(prefix) = found.prefix() {
+                text = format!("{text}/{prefix}").into();
+            }
+            if defaults.kind.is_some_and(|wanted| wanted != kind) {
+                return gathering.leave_out(number, &text, Reason::ForeignKind);
+            }
+            match value::pattern(&text, Said::Kind(kind)) {
+                Ok(pattern) if !seen.insert((kind, pattern.to_string())) => {
+                    gathering.leave_out(number, &text, Reason::Duplicate);
+                }
+                pattern => gathering.settle(number, &text, pattern, &record),
+            }
+        });
+        if none {
+            gathering.pass(number, text, Reason::NoContent);
+        }
+    };
+    gathering.finish(lines.number(), failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Record;
+
+    const REPORT: &str = "\
+= Report, version 1.2.3.4
+
+The C2 servers were evil[.]com and hxxps://b[.]net/gate.php; see report.zip.
+|`+198.51.100[.]7+` |first seen 2026-03-01
+198.51.100.0/24 EVIL[.]com
+MD5 d41d8cd98f00b204e9800998ecf8427e, mail a[at]evil[.]com
+http://evil.com/dro*
+";
+
+    fn feed(kind: Option<Kind>) -> Feed {
+        let defaults = Defaults { kind, ..Record::new("test").into() };
+        read(REPORT.as_bytes(), Path::new("report.txt"), &defaults).unwrap()
+    }
+
+    #[test]
+    fn what_stands_in_a_report_becomes_indicators() {
+        let feed = feed(None);
+        let found: Vec<_> = feed.indicators.iter().map(|indicator| indicator.pattern.to_string()).collect();
+        let hash = "d41d8cd98f00b204e9800998ecf8427e";
+        let expected = ["evil.com", "https://b.net/gate.php", "198.51.100.7", "198.51.100.0/24", hash, "a@evil.com"];
+        assert_eq!(found, expected);
+        assert_eq!(feed.passed.total(), 2);
+        assert_eq!(feed.ignored.counts().collect::<Vec<_>>(), [(Reason::Duplicate, 1)]);
+        let why = Reason::Value(crate::normal::NotObservable::PrefixNotAtSlash);
+        assert_eq!(feed.rejected.counts().collect::<Vec<_>>(), [(why, 1)]);
+    }
+
+    #[test]
+    fn a_kind_can_be_asked_for() {
+        let feed = feed(Some(Kind::Domain));
+        assert_eq!(feed.indicators.len(), 1);
+        assert_eq!(feed.ignored.counts().collect::<Vec<_>>(), [(Reason::ForeignKind, 6), (Reason::Duplicate, 1)]);
+    }
+}
