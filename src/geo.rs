@@ -11,6 +11,7 @@ use crate::feed;
 use crate::generation::Content;
 use crate::ranges::Ranges;
 
+mod answers;
 mod cells;
 mod database;
 mod fields;
@@ -19,7 +20,7 @@ mod tree;
 
 pub use database::GeoDatabase;
 
-use cells::Cells;
+use answers::Answers;
 use layer::Layer;
 
 /// Autonomous system, place and anonymity of addresses, from one or several `.mmdb` databases.
@@ -40,7 +41,7 @@ use layer::Layer;
 #[derive(Default)]
 pub struct Geo {
     ranges: Ranges,
-    cells: Cells,
+    answers: Answers,
     databases: Vec<GeoDatabase>,
     content: u128,
 }
@@ -93,7 +94,14 @@ impl Geo {
         let layer = merged.unwrap_or_default().without_special_use().compact();
         let ranges = layer.ranges();
         let content = if reports.is_empty() { 0 } else { content.finish() };
-        Ok(Self { ranges, cells: layer.cells, databases: reports, content })
+        let answers = Answers::new(&layer.cells).map_err(|_| {
+            let names: Vec<&str> = reports.iter().map(|report| report.name.as_str()).collect();
+            Error::format(
+                Path::new(&names.join(", ")),
+                "more than four gigabytes of names: load fewer databases at once",
+            )
+        })?;
+        Ok(Self { ranges, answers, databases: reports, content })
     }
 
     /// The autonomous system that announces the address.
@@ -128,7 +136,7 @@ impl Geo {
     /// Bytes on the heap.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.ranges.memory() + self.cells.memory()
+        self.ranges.memory() + self.answers.memory()
     }
 
     /// The id of everything known of an address; 0 is nothing. Ids are dense and mean the same as long as this value lives.
@@ -146,17 +154,24 @@ impl Geo {
         self.ranges.get_v4(bits)
     }
 
+    #[inline]
     pub(crate) fn asn_of(&self, cell: u32) -> Option<Asn<'_>> {
-        // AS 0 is nobody's (RFC 7607): the database names an organisation or a provider without a number.
-        self.cells.asn(cell).filter(|asn| asn.number != 0)
+        self.answers.asn(cell)
     }
 
+    #[inline]
     pub(crate) fn place_of(&self, cell: u32) -> Option<Place<'_>> {
-        self.cells.place(cell)
+        self.answers.place(cell)
     }
 
     pub(crate) fn anonymity_of(&self, cell: u32) -> Anonymity {
-        self.cells.anonymity(cell)
+        self.answers.anonymity(cell)
+    }
+
+    /// `"as":{…}` and `"geo":{…}` in the words of ECS, each empty where nothing is known.
+    #[inline]
+    pub(crate) fn written(&self, cell: u32) -> (&str, &str) {
+        self.answers.written(cell)
     }
 }
 

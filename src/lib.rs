@@ -28,6 +28,7 @@
 
 mod allow;
 mod attribution;
+mod cache;
 mod catalog;
 #[cfg(feature = "config")]
 mod config;

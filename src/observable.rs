@@ -279,18 +279,21 @@ impl<'a> Observable<'a> {
     ///
     /// As [`parse`](Self::parse).
     pub fn parse_host(text: &'a str) -> Result<Self, NotObservable> {
+        let (kind, host) = Self::host(text);
+        Self::parse(kind, host)
+    }
+
+    /// Whether a host is an address, or else a name, then without its port.
+    pub(crate) fn host(text: &str) -> (Kind, &str) {
         // An address begins with a digit, a letter of hexadecimal, a colon or a bracket; most hosts are told from it by less.
         let begins = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'[' | b' ' | b'\t');
-        if text.as_bytes().first().is_some_and(begins)
-            && let Ok(address) = normal::address(text)
-        {
-            return Ok(address.into());
+        if text.as_bytes().first().is_some_and(begins) && normal::address(text).is_ok() {
+            return (Kind::Ip, text);
         }
-        let name = match text.rsplit_once(':') {
-            Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => name,
-            _ => text,
-        };
-        Self::parse(Kind::Domain, name)
+        match text.rsplit_once(':') {
+            Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => (Kind::Domain, name),
+            _ => (Kind::Domain, text),
+        }
     }
 
     /// What the value is.

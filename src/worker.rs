@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cache::Cache;
 use crate::counters::Counters;
 use crate::enrichment::{Enrichment, Sighting};
 use crate::event::{self, FieldMap, Form, Hit, Mapping, Reads, Scan};
@@ -9,7 +10,7 @@ use crate::intel::{Finding, Intel};
 use crate::live::Live;
 use crate::normal::{self, NotObservable};
 use crate::observable::{Kind, Observable};
-use crate::schema::{Rendered, Schema, splice};
+use crate::schema::{Schema, splice};
 use crate::time;
 
 /// Enriches events on one thread: own snapshot, own cache, own counters. Nothing it does on the way of an event is shared.
@@ -36,7 +37,7 @@ pub struct Worker {
     mapping: Mapping,
     clock: Option<i64>,
     counters: Counters,
-    rendered: Rendered,
+    cache: Cache,
     scan: Scan,
     /// Of the event at hand: fields with addresses that the databases know, and the cells.
     located: Vec<(u16, u32)>,
@@ -45,29 +46,23 @@ pub struct Worker {
 impl Worker {
     pub(crate) fn new(live: Live) -> Self {
         let (version, intel) = live.current();
-        Self {
-            live,
-            version,
-            intel,
-            mapping: Mapping::new(FieldMap::builtin(), Schema::default()),
-            clock: None,
-            counters: Counters::default(),
-            rendered: Rendered::new(DEFAULT_CACHE),
-            scan: Scan::default(),
-            located: Vec::new(),
-        }
+        let mapping = Mapping::new(FieldMap::builtin(), Schema::default());
+        let scan = mapping.scan();
+        let (counters, cache) = (Counters::default(), Cache::new(DEFAULT_CACHE));
+        Self { live, version, intel, mapping, clock: None, counters, cache, scan, located: Vec::new() }
     }
 
     /// Sets where in events something stands to look up. Defaults to [`FieldMap::builtin`].
     pub fn set_fields(&mut self, fields: FieldMap) -> &mut Self {
         self.mapping = Mapping::new(fields, self.mapping.schema);
+        self.scan = self.mapping.scan();
         self
     }
 
     /// Sets in whose words [`enrich_json`](Self::enrich_json) writes. Defaults to [`Schema::Ecs`].
     pub fn set_schema(&mut self, schema: Schema) -> &mut Self {
         self.mapping = Mapping::new(self.mapping.fields.clone(), schema);
-        self.rendered.clear();
+        self.scan = self.mapping.scan();
         self
     }
 
@@ -78,9 +73,10 @@ impl Worker {
         self
     }
 
-    /// Sets how many pieces of output the worker keeps ready, about 300 bytes each. Defaults to 65,536; 0 keeps none.
+    /// Sets how many values the worker remembers that are not written in normal form: names with capital letters, unusual URLs. At
+    /// most 2 KiB each, some 200 bytes as a rule. Defaults to 8,192; 0 remembers none. Changes speed, never an answer.
     pub fn set_cache(&mut self, capacity: usize) -> &mut Self {
-        self.rendered = Rendered::new(capacity);
+        self.cache = Cache::new(capacity);
         self
     }
 
@@ -89,8 +85,6 @@ impl Worker {
     pub fn refresh(&mut self) {
         if self.live.version() != self.version {
             (self.version, self.intel) = self.live.current();
-            // What is cached belongs to a snapshot.
-            self.rendered.clear();
             self.counters.refreshes += 1;
         }
     }
@@ -122,8 +116,8 @@ impl Worker {
     pub fn enrich<E: serde::Serialize + ?Sized>(&mut self, event: &E) -> Enrichment<'_> {
         self.refresh();
         self.counters.events += 1;
-        let Self { intel, mapping, counters, located, clock, .. } = self;
-        let mut sought = Sought::new(intel, mapping, counters, located);
+        let Self { intel, mapping, counters, cache, located, clock, .. } = self;
+        let mut sought = Sought::new(intel, mapping, counters, cache, located);
         event::walk(&mapping.plan, event, &mut |field, text| sought.see(field, text));
         sought.finish(*clock)
     }
@@ -138,14 +132,13 @@ impl Worker {
     pub fn enrich_json(&mut self, line: &[u8], out: &mut Vec<u8>) -> bool {
         self.refresh();
         self.counters.events += 1;
-        let Self { intel, mapping, counters, located, clock, scan, rendered, .. } = self;
-        scan.resize(mapping.targets.len());
-        let Ok(text) = scan.read(&mapping.plan, line) else {
+        let Self { intel, mapping, counters, cache, located, clock, scan, .. } = self;
+        if scan.read(&mapping.plan, line).is_err() {
             counters.not_json += 1;
             out.extend_from_slice(line);
             return false;
-        };
-        let mut sought = Sought::new(intel, mapping, counters, located);
+        }
+        let mut sought = Sought::new(intel, mapping, counters, cache, located);
         if scan.repeated {
             // Which of two members counts is for a parser to say.
             if let Ok(event) = serde_json::from_slice::<serde_json::Value>(line) {
@@ -153,19 +146,18 @@ impl Worker {
             }
         } else {
             for hit in &scan.hits {
-                sought.see_hit(hit, text);
+                sought.see_hit(hit, line);
             }
-            if !sought.sightings.is_empty() {
+            if !sought.found.sightings.is_empty() {
                 for hit in &scan.hits {
-                    sought.see_time(hit, text);
+                    sought.see_time(hit, line);
                 }
             }
         }
         let enrichment = sought.finish(*clock);
         let matched = enrichment.sightings().iter().any(|sighting| sighting.matches().next().is_some());
-        splice(line, scan, &enrichment, mapping, rendered, out);
-        let (hits, misses) = rendered.counts();
-        (counters.cache_hits, counters.cache_misses) = (hits, misses);
+        splice(line, scan, &enrichment, mapping, out);
+        (counters.cache_hits, counters.cache_misses) = (cache.hits, cache.misses);
         matched
     }
 
@@ -182,31 +174,40 @@ impl Worker {
     }
 }
 
-/// Pieces of output that a worker keeps ready.
-const DEFAULT_CACHE: usize = 1 << 16;
+/// Values that a worker remembers.
+const DEFAULT_CACHE: usize = 1 << 13;
 
 /// Sightings of one event; more are counted and not told, so that an event full of indicators stays of a size one can store.
 const SIGHTINGS: usize = 1024;
 
 /// What is sought in one event, and what was found so far.
-struct Sought<'w> {
-    intel: &'w Intel,
+struct Sought<'w, 'l> {
     mapping: &'w Mapping,
+    cache: &'w mut Cache,
+    found: Found<'w>,
+    time: Option<(u16, i64)>,
+    /// The last name of the line of which nothing is known: the URL's host is often the same.
+    name: &'l [u8],
+}
+
+struct Found<'w> {
+    intel: &'w Intel,
     counters: &'w mut Counters,
     located: &'w mut Vec<(u16, u32)>,
     sightings: Vec<(u16, Sighting<'w>)>,
-    time: Option<(u16, i64)>,
 }
 
-impl<'w> Sought<'w> {
+impl<'w, 'l> Sought<'w, 'l> {
     fn new(
         intel: &'w Intel,
         mapping: &'w Mapping,
         counters: &'w mut Counters,
+        cache: &'w mut Cache,
         located: &'w mut Vec<(u16, u32)>,
     ) -> Self {
         located.clear();
-        Self { intel, mapping, counters, located, sightings: Vec::new(), time: None }
+        let found = Found { intel, counters, located, sightings: Vec::new() };
+        Self { mapping, cache, found, time: None, name: &[] }
     }
 
     /// Takes the text of a field.
@@ -221,38 +222,44 @@ impl<'w> Sought<'w> {
             }
             return;
         }
-        event::read(field.reads, text, &mut |value| match value {
-            Ok(observable) => {
-                self.look_up(number, &field.path, &observable);
-                if let Some(within) = observable.within() {
-                    self.look_up(number, &field.path, &within);
+        let Self { cache, found, .. } = self;
+        event::read(field.reads, text, &mut |kind, text| {
+            cache.parse(kind, text, |value| match value {
+                Ok(observable) => {
+                    found.look_up(number, &field.path, observable);
+                    if let Some(within) = observable.within() {
+                        found.look_up(number, &field.path, &within);
+                    }
                 }
-            }
-            Err((kind, _)) => self.counters.invalid(kind),
+                Err(_) => found.counters.invalid(kind),
+            });
         });
     }
 
     /// Takes a value found in a line.
     #[inline]
-    fn see_hit(&mut self, hit: &Hit, line: &str) {
+    fn see_hit(&mut self, hit: &Hit, line: &'l [u8]) {
         let raw = line.get(hit.start as usize..hit.end as usize).unwrap_or_default();
-        for (field, reads) in self.mapping.plan.fields_at(hit.here, hit.wrapped) {
-            match (reads, hit.form) {
+        for (field, reads) in self.mapping.plan.fields_at(hit.point) {
+            let nothing = match (reads, hit.form) {
                 // Time matters to what matched, and is read then.
-                (Reads::Time, _) => {}
+                (Reads::Time, _) => true,
                 (Reads::Kind(Kind::Ip), Form::Plain) => self.see_ip(field, raw),
-                (Reads::Kind(Kind::Domain), Form::Plain) => self.see_name(field, raw),
-                (Reads::Kind(Kind::Url), Form::Plain) => self.see_url(field, raw),
-                (_, Form::Number) if !reads.takes_numbers() => {}
-                (_, form) => self.see_raw(field, raw, form),
+                (Reads::Kind(Kind::Domain), Form::Plain) => self.see_name(raw),
+                (Reads::Kind(Kind::Url), Form::Plain) => self.see_url(raw),
+                (_, Form::Number) => !reads.takes_numbers(),
+                _ => false,
+            };
+            if !nothing {
+                self.see_raw(field, raw, hit.form);
             }
         }
     }
 
     #[cold]
-    fn see_time(&mut self, hit: &Hit, line: &str) {
+    fn see_time(&mut self, hit: &Hit, line: &[u8]) {
         let raw = line.get(hit.start as usize..hit.end as usize).unwrap_or_default();
-        for (field, reads) in self.mapping.plan.fields_at(hit.here, hit.wrapped) {
+        for (field, reads) in self.mapping.plan.fields_at(hit.point) {
             if reads == Reads::Time {
                 self.see_raw(field, raw, hit.form);
             }
@@ -260,63 +267,74 @@ impl<'w> Sought<'w> {
     }
 
     /// Takes a value as it is written: without its escapes, and a number as a parser reads it.
-    fn see_raw(&mut self, field: u16, raw: &str, form: Form) {
+    fn see_raw(&mut self, field: u16, raw: &[u8], form: Form) {
         match form {
-            Form::Number if !event::is_plain_number(raw.as_bytes()) => {
-                self.see(field, &event::decode_number(raw.as_bytes()).unwrap_or_default());
+            Form::Number if !event::is_plain_number(raw) => {
+                self.see(field, &event::decode_number(raw).unwrap_or_default());
             }
-            Form::Plain | Form::Number => self.see(field, raw),
-            Form::Escaped => self.see(field, &event::decode(raw.as_bytes()).unwrap_or_default()),
+            // A line is read when it is known to be UTF-8, and cut at quotes.
+            Form::Plain | Form::Number => self.see(field, std::str::from_utf8(raw).unwrap_or_default()),
+            Form::Escaped => self.see(field, &event::decode(raw).unwrap_or_default()),
         }
     }
 
-    /// As [`see`](Self::see), for the most frequent kind: most addresses are written as such and match nothing.
+    /// Whether this is all there is to the most frequent kind: most addresses are written as such and match nothing.
     #[inline]
-    fn see_ip(&mut self, field: u16, text: &str) {
-        let Some(bits) = normal::v4(text.as_bytes()) else { return self.see(field, text) };
-        let (cover, cell) = self.intel.v4(bits);
-        if cover.is_none() {
-            self.counters.looked_up.add(Kind::Ip, 1);
-            self.locate(field, cell);
-        } else {
-            self.see(field, text);
+    fn see_ip(&mut self, field: u16, text: &[u8]) -> bool {
+        let Some(bits) = normal::v4(text) else { return false };
+        let (cover, cell) = self.found.intel.v4(bits);
+        if !cover.is_none() {
+            return false;
         }
-    }
-
-    /// As [`see`](Self::see), for a name in normal form that matches nothing.
-    #[inline]
-    fn see_name(&mut self, field: u16, text: &str) {
-        if normal::is_name(text.as_bytes()) && self.intel.name(text).is_none() {
-            self.counters.looked_up.add(Kind::Domain, 1);
-        } else {
-            self.see(field, text);
-        }
-    }
-
-    /// As [`see`](Self::see), for a URL in normal form that matches nothing, nor its host.
-    #[inline]
-    fn see_url(&mut self, field: u16, text: &str) {
-        if normal::is_url(text.as_bytes()) {
-            let host = normal::url_host(text);
-            // A host that begins with a letter is a name; whether one that begins with a digit is, the slow way tells.
-            let is_name = host.starts_with(|first: char| first.is_ascii_alphabetic());
-            if is_name && self.intel.name(host).is_none() && self.intel.url(text).is_none() {
-                self.counters.looked_up.add(Kind::Url, 1);
-                self.counters.looked_up.add(Kind::Domain, 1);
-                return;
-            }
-        }
-        self.see(field, text);
-    }
-
-    #[inline]
-    fn locate(&mut self, field: u16, cell: u32) {
+        self.found.counters.looked_up.add(Kind::Ip, 1);
         if cell != 0 {
-            self.counters.located += 1;
-            self.located.push((field, cell));
+            self.found.counters.located += 1;
+            self.found.located.push((field, cell));
         }
+        true
     }
 
+    /// As [`see_ip`](Self::see_ip), for a name in normal form that matches nothing.
+    #[inline]
+    fn see_name(&mut self, text: &'l [u8]) -> bool {
+        if !normal::is_name(text) || self.found.intel.name(text).is_some() {
+            return false;
+        }
+        self.name = text;
+        self.found.counters.looked_up.add(Kind::Domain, 1);
+        true
+    }
+
+    /// As [`see_ip`](Self::see_ip), for a URL that matches nothing, nor its host.
+    #[inline]
+    fn see_url(&mut self, text: &'l [u8]) -> bool {
+        let Some(host) = normal::plain_host(text) else { return false };
+        if self.found.intel.may_know_urls_of(host) || (self.name != host && self.found.intel.name(host).is_some()) {
+            return false;
+        }
+        self.found.counters.looked_up.add(Kind::Url, 1);
+        self.found.counters.looked_up.add(Kind::Domain, 1);
+        true
+    }
+
+    /// Events come as they lie; what is made of them is in the order of the map, whatever their spelling.
+    fn finish(self, clock: Option<i64>) -> Enrichment<'w> {
+        let Self { mapping, found, time, .. } = self;
+        let Found { intel, counters, located, mut sightings } = found;
+        let time = time.map(|(_, seconds)| seconds).or(clock);
+        located.sort_by_key(|&(field, _)| field);
+        if sightings.is_empty() {
+            return Enrichment::new(intel, &mapping.fields, located, Vec::new(), time);
+        }
+        sightings.sort_by_key(|&(field, _)| field);
+        let sightings = sightings.into_iter().map(|(_, sighting)| Sighting { time, ..sighting }).collect();
+        let enrichment = Enrichment::new(intel, &mapping.fields, located, sightings, time);
+        counters.judge(&enrichment);
+        enrichment
+    }
+}
+
+impl<'w> Found<'w> {
     fn look_up(&mut self, number: u16, path: &'w str, observable: &Observable<'_>) {
         let finding = self.intel.look_up(observable);
         self.counters.add(observable, &finding);
@@ -331,17 +349,5 @@ impl<'w> Sought<'w> {
             let observable = observable.clone().into_owned();
             self.sightings.push((number, Sighting { field: path, observable, finding, time: None }));
         }
-    }
-
-    /// Events come as they lie; what is made of them is in the order of the map, whatever their spelling.
-    fn finish(self, clock: Option<i64>) -> Enrichment<'w> {
-        let Self { intel, mapping, counters, located, mut sightings, time } = self;
-        let time = time.map(|(_, seconds)| seconds).or(clock);
-        located.sort_by_key(|&(field, _)| field);
-        sightings.sort_by_key(|&(field, _)| field);
-        let sightings = sightings.into_iter().map(|(_, sighting)| Sighting { time, ..sighting }).collect();
-        let enrichment = Enrichment::new(intel, &mapping.fields, located, sightings, time);
-        counters.judge(&enrichment);
-        enrichment
     }
 }

@@ -3,8 +3,9 @@
 //! The whole line is checked, so that what a parser would refuse is refused here. What is kept are the spans of mapped fields
 //! and the ends of the objects that output goes into.
 
-use super::marks::Marks;
-use super::plan::{Key, Mark, Node, Plan};
+use super::plan::{Mark, Plan, Point};
+use super::shape::{Expected, Shapes};
+use super::tokens::{BAD, KeyAt, Object, Tokens};
 
 /// The line is not a JSON object, or is nested deeper than [`DEPTH`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,7 +23,7 @@ pub(crate) struct Scan {
     pub(crate) top: Object,
     /// For each target of the plan the object that output goes into.
     pub(crate) targets: Vec<Target>,
-    marks: Marks,
+    shapes: Shapes,
     /// A key that leads somewhere stands twice in one object: which value counts is for a parser to say.
     pub(crate) repeated: bool,
     /// The keys of the top, if any of them may be a wrapper.
@@ -35,9 +36,8 @@ pub(crate) struct Scan {
 /// A value that a field of the map holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Hit {
-    /// The points of the plan it stands at, also from within a wrapper.
-    pub(crate) here: Option<Node>,
-    pub(crate) wrapped: Option<Node>,
+    /// The points of the plan it stands at.
+    pub(crate) point: Point,
     /// The text between the quotes, or the number.
     pub(crate) start: u32,
     pub(crate) end: u32,
@@ -54,14 +54,6 @@ pub(crate) enum Form {
     Number,
 }
 
-/// An object of the line.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Object {
-    /// Where its closing brace stands.
-    pub(crate) close: u32,
-    pub(crate) empty: bool,
-}
-
 /// What stands where output goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Target {
@@ -73,348 +65,291 @@ pub(crate) struct Target {
 }
 
 impl Scan {
-    /// Reads a line and gives it back as text. Trailing white space, such as a carriage return, is allowed.
-    pub(crate) fn read<'l>(&mut self, plan: &Plan, line: &'l [u8]) -> Result<&'l str, Bad> {
+    /// For lines that are read with this plan, which has so many targets.
+    pub(crate) fn new(plan: &Plan, targets: usize) -> Self {
+        Self { seen: vec![0; plan.len()], targets: vec![Target::default(); targets], ..Self::default() }
+    }
+
+    /// Reads a line. Trailing white space, such as a carriage return, is allowed. The plan is that of [`new`](Self::new).
+    pub(crate) fn read(&mut self, plan: &Plan, line: &[u8]) -> Result<(), Bad> {
         self.hits.clear();
         self.keys.clear();
         self.repeated = false;
-        self.targets.iter_mut().for_each(|target| *target = Target::default());
-        self.seen.resize(plan.len(), 0);
+        self.targets.fill(Target::default());
         if self.objects > u32::MAX / 2 {
             self.seen.fill(0);
             self.objects = 0;
         }
         // Offsets are kept in 32 bits; escapes and control characters are checked on the way, the encoding at once.
-        let text = std::str::from_utf8(line).map_err(|_| Bad)?;
         if line.len() >= u32::MAX as usize {
             return Err(Bad);
         }
-        let mut marks = std::mem::take(&mut self.marks);
-        marks.read(line);
-        let read = self.read_object(plan, line, &marks);
-        self.marks = marks;
-        read.map(|()| text)
-    }
-
-    fn read_object(&mut self, plan: &Plan, line: &[u8], marks: &Marks) -> Result<(), Bad> {
-        let mut reader = Reader { line, marks, plan, scan: self };
-        let at = reader.space(0);
-        if reader.byte(at) != b'{' {
+        let sound = line.is_ascii() || std::str::from_utf8(line).is_ok();
+        let tokens = Tokens { line };
+        let open = tokens.space(0);
+        if !sound || tokens.byte(open) != b'{' {
             return Err(Bad);
         }
-        let point = Point { here: Some(Node::ROOT), wrapped: None, top: true };
-        let (end, object) = reader.object(at, point, DEPTH)?;
-        let end = reader.space(end);
-        self.top = object;
-        if self.hits.iter().any(|hit| hit.wrapped.is_some()) {
+        let end = Reader { tokens, plan, scan: self }.top(open);
+        self.top = tokens.object(end).ok_or(Bad)?;
+        if tokens.space(end) != line.len() {
+            return Err(Bad);
+        }
+        self.shapes.end();
+        if plan.wrapped().is_some() && self.hits.iter().any(|hit| hit.point.wrapped.is_some()) {
             // A wrapper that stands twice holds what the last of them holds.
             let key = |&(start, end): &(u32, u32)| line.get(start as usize..end as usize);
             self.keys.sort_unstable_by_key(key);
             self.repeated |= self.keys.windows(2).any(|pair| pair.first().map(key) == pair.last().map(key));
         }
-        if end == line.len() { Ok(()) } else { Err(Bad) }
+        Ok(())
     }
 
-    /// Makes room for the targets of a plan.
-    pub(crate) fn resize(&mut self, targets: usize) {
-        self.targets.resize(targets, Target::default());
+    /// What stands where the output of this number goes.
+    #[inline]
+    pub(crate) fn target(&self, number: u8) -> Target {
+        self.targets.get(usize::from(number)).copied().unwrap_or_default()
     }
 }
 
-/// Where the keys so far lead.
-#[derive(Clone, Copy)]
-struct Point {
-    here: Option<Node>,
-    /// From within a wrapper.
-    wrapped: Option<Node>,
-    top: bool,
-}
-
+/// Follows the plan through a line. Methods that read something give the place behind it, or one behind the end of the line if it is
+/// no JSON: nothing that could follow stands there.
 struct Reader<'s> {
-    line: &'s [u8],
-    marks: &'s Marks,
+    tokens: Tokens<'s>,
     plan: &'s Plan,
     scan: &'s mut Scan,
 }
 
 impl Reader<'_> {
-    /// The byte at this place; 0, which is nowhere allowed, behind the end.
-    #[inline(always)]
-    fn byte(&self, at: usize) -> u8 {
-        self.line.get(at).copied().unwrap_or(0)
-    }
-
-    #[inline(always)]
-    fn space(&self, mut at: usize) -> usize {
-        while matches!(self.byte(at), b' ' | b'\t' | b'\n' | b'\r') {
-            at += 1;
+    /// Reads the object that is the line.
+    fn top(&mut self, open: usize) -> usize {
+        let tokens = self.tokens;
+        let instance = self.instance();
+        self.scan.shapes.begin();
+        // Where the value before ended; before the first one, where the line begins.
+        let mut at = 0;
+        loop {
+            if let Some(member) = self.scan.shapes.expect(tokens.line, at) {
+                let Expected { next, key, value, text } = member;
+                if next.wrapped.is_some() {
+                    self.scan.keys.push((key.0 as u32, key.1 as u32));
+                }
+                at = if !text {
+                    self.read(value, true, next, instance, DEPTH)
+                } else if next.leads_somewhere() {
+                    self.met(true, next, instance);
+                    self.value(value - 1, next, DEPTH)
+                } else {
+                    tokens.string(value - 1).0 + 1
+                };
+                continue;
+            }
+            let before = at;
+            at = tokens.space(at);
+            match tokens.byte(at) {
+                b'{' if at == open => {
+                    at = tokens.space(at + 1);
+                    if tokens.byte(at) == b'}' {
+                        return at + 1;
+                    }
+                }
+                b',' => at = tokens.space(at + 1),
+                b'}' => return at + 1,
+                _ => return BAD,
+            }
+            let key = tokens.key(at);
+            let next = self.step(Point::ROOT, true, &key);
+            // What is written into is looked at more closely.
+            let text = tokens.byte(key.value) == b'"' && next.here.is_none_or(|node| self.plan.mark(node).is_none());
+            if !key.escaped {
+                let before_value = tokens.line.get(before..key.value + usize::from(text)).unwrap_or_default();
+                let place = (key.start.saturating_sub(before), key.end.saturating_sub(before));
+                self.scan.shapes.learn(before_value, place, next, text);
+            } else {
+                self.scan.shapes.learn(&[], (0, 0), next, text);
+            }
+            at = self.read(key.value, true, next, instance, DEPTH);
         }
-        at
     }
 
-    /// Reads the object that begins at the brace; gives the place behind it.
-    fn object(&mut self, open: usize, point: Point, depth: u32) -> Result<(usize, Object), Bad> {
+    /// Reads the object that begins at the brace.
+    fn object(&mut self, open: usize, point: Point, depth: u32) -> usize {
+        let tokens = self.tokens;
+        let instance = self.instance();
+        let mut at = tokens.space(open + 1);
+        if tokens.byte(at) == b'}' {
+            return at + 1;
+        }
+        loop {
+            let key = tokens.key(at);
+            let next = self.step(point, false, &key);
+            at = tokens.space(self.read(key.value, false, next, instance, depth));
+            match tokens.byte(at) {
+                b',' => at = tokens.space(at + 1),
+                b'}' => return at + 1,
+                _ => return BAD,
+            }
+        }
+    }
+
+    /// The number of an object: none has the same.
+    fn instance(&mut self) -> u32 {
         self.scan.objects += 1;
-        let instance = self.scan.objects;
-        let mut at = self.space(open + 1);
-        if self.byte(at) == b'}' {
-            return Ok((at + 1, Object { close: at as u32, empty: true }));
-        }
-        loop {
-            let (key, escaped, value) = self.key(at)?;
-            if point.top && self.plan.wrapped().is_some() {
-                // With escapes a key is not known by its bytes.
-                self.scan.repeated |= escaped;
-                self.scan.keys.push((key.0 as u32, key.1 as u32));
-            }
-            at = match self.step(point, key, escaped) {
-                Some(next) => self.member(value, point.top, next, instance, depth)?,
-                None => self.skip(value, depth)?,
-            };
-            match self.another(at, b'}')? {
-                (next, true) => at = next,
-                (end, false) => return Ok((end, Object { close: end as u32 - 1, empty: false })),
-            }
-        }
-    }
-
-    /// Reads a key and its colon; gives the key between its quotes, whether it has escapes, and where the value begins.
-    #[inline]
-    fn key(&self, at: usize) -> Result<((usize, usize), bool, usize), Bad> {
-        if self.byte(at) != b'"' {
-            return Err(Bad);
-        }
-        let (end, escaped) = self.string(at)?;
-        let colon = self.space(end + 1);
-        if self.byte(colon) != b':' {
-            return Err(Bad);
-        }
-        Ok(((at + 1, end), escaped, self.space(colon + 1)))
-    }
-
-    /// Behind a value: where the next one begins, or the place behind `close`; and which of the two.
-    #[inline]
-    fn another(&self, at: usize, close: u8) -> Result<(usize, bool), Bad> {
-        let at = self.space(at);
-        match self.byte(at) {
-            b',' => Ok((self.space(at + 1), true)),
-            byte if byte == close => Ok((at + 1, false)),
-            _ => Err(Bad),
-        }
-    }
-
-    /// Reads the array that begins at the bracket, each element by `element`; gives the place behind it.
-    #[inline]
-    fn array(
-        &mut self,
-        open: usize,
-        mut element: impl FnMut(&mut Self, usize) -> Result<usize, Bad>,
-    ) -> Result<usize, Bad> {
-        let mut at = self.space(open + 1);
-        if self.byte(at) == b']' {
-            return Ok(at + 1);
-        }
-        loop {
-            at = element(self, at)?;
-            match self.another(at, b']')? {
-                (next, true) => at = next,
-                (end, false) => return Ok(end),
-            }
-        }
+        self.scan.objects
     }
 
     /// Where a key leads from a point.
     #[inline]
-    fn step(&self, point: Point, (start, end): (usize, usize), escaped: bool) -> Option<Point> {
-        let decoded;
-        let key = if escaped {
-            decoded = decode(self.line.get(start..end)?)?;
-            Key::new(decoded.as_bytes())
-        } else {
-            Key::within(self.line, start, end)
-        };
-        let here = point.here.and_then(|node| self.plan.follow(node, &key));
-        let wrapped = match point.wrapped {
-            Some(node) => self.plan.follow(node, &key),
-            None if point.top => self.plan.wrapped(),
-            None => None,
-        };
-        (here.is_some() || wrapped.is_some()).then_some(Point { here, wrapped, top: false })
+    fn step(&mut self, point: Point, top: bool, key: &KeyAt) -> Point {
+        let plan = self.plan;
+        if key.escaped {
+            return self.step_escaped(point, top, key);
+        }
+        let below = |node| plan.below_at(node, self.tokens.line, key.start, key.end);
+        let here = point.here.and_then(below);
+        if top && plan.wrapped().is_some() {
+            self.scan.keys.push((key.start as u32, key.end as u32));
+            return Point { here, wrapped: plan.wrapped() };
+        }
+        Point { here, wrapped: point.wrapped.and_then(below) }
+    }
+
+    #[cold]
+    fn step_escaped(&mut self, point: Point, top: bool, key: &KeyAt) -> Point {
+        let plan = self.plan;
+        let key = self.tokens.line.get(key.start..key.end).and_then(decode).unwrap_or_default();
+        let below = |node| plan.below(node, key.as_bytes());
+        if top && plan.wrapped().is_some() {
+            // With escapes a wrapper is not known by its bytes.
+            self.scan.repeated = true;
+            return Point { here: point.here.and_then(below), wrapped: plan.wrapped() };
+        }
+        Point { here: point.here.and_then(below), wrapped: point.wrapped.and_then(below) }
+    }
+
+    /// Reads the value of a member.
+    #[inline]
+    fn read(&mut self, at: usize, top: bool, next: Point, instance: u32, depth: u32) -> usize {
+        if next.leads_somewhere() { self.member(at, top, next, instance, depth) } else { self.skip(at, depth) }
     }
 
     /// A member whose key leads somewhere.
-    fn member(&mut self, at: usize, top: bool, next: Point, instance: u32, depth: u32) -> Result<usize, Bad> {
-        for node in [next.here, next.wrapped].into_iter().flatten() {
-            if let Some(seen) = self.scan.seen.get_mut(node.index()) {
-                // The roots of wrapped paths are met once a member, which repeats nothing.
-                self.scan.repeated |= *seen == instance && Some(node) != self.plan.wrapped();
-                *seen = instance;
-            }
-        }
-        let mark = next.here.and_then(|node| self.plan.mark(node));
-        match mark {
-            Some(Mark::Target(number)) if top && self.byte(at) == b'{' => {
-                let (end, object) = self.object(at, next, self.deeper(depth)?)?;
-                if let Some(target) = self.scan.targets.get_mut(usize::from(number)) {
-                    target.object = Some(object);
-                }
-                return Ok(end);
-            }
-            Some(Mark::Target(number) | Mark::Taken(number)) => {
-                // A key with dots, or a member of the object: in the way both.
-                if let Some(target) = self.scan.targets.get_mut(usize::from(number)) {
-                    target.taken = true;
-                }
-            }
-            Some(Mark::Member(number)) if top => {
-                if let Some(target) = self.scan.targets.get_mut(usize::from(number)) {
-                    target.dotted = true;
-                }
-            }
-            Some(Mark::Member(_)) | None => {}
+    fn member(&mut self, at: usize, top: bool, next: Point, instance: u32, depth: u32) -> usize {
+        self.met(top, next, instance);
+        if let Some(node) = next.here
+            && let Some(mark) = self.plan.mark(node)
+            && let Some(end) = self.marked(at, top, next, mark, depth)
+        {
+            return end;
         }
         self.value(at, next, depth)
     }
 
-    fn deeper(&self, depth: u32) -> Result<u32, Bad> {
-        depth.checked_sub(1).ok_or(Bad)
+    /// Notes that a key was met, and whether it had been met before in the object.
+    #[inline]
+    fn met(&mut self, top: bool, next: Point, instance: u32) {
+        // The roots of wrapped paths are met once a member, which repeats nothing.
+        for node in next.here.into_iter().chain(next.wrapped.filter(|_| !top)) {
+            if let Some(seen) = self.scan.seen.get_mut(node.index()) {
+                self.scan.repeated |= *seen == instance;
+                *seen = instance;
+            }
+        }
+    }
+
+    /// Notes what stands where output goes. Reads it if it is an object that output goes into.
+    fn marked(&mut self, at: usize, top: bool, next: Point, mark: Mark, depth: u32) -> Option<usize> {
+        let (Mark::Target(number) | Mark::Taken(number) | Mark::Member(number)) = mark;
+        let end = match mark {
+            Mark::Target(_) if top && self.tokens.byte(at) == b'{' => Some(self.nested(at, next, depth)),
+            _ => None,
+        };
+        let object = end.and_then(|end| self.tokens.object(end));
+        let target = self.scan.targets.get_mut(usize::from(number))?;
+        match mark {
+            Mark::Target(_) if end.is_some() => target.object = object,
+            // A key with dots, or a member of the object: in the way both.
+            Mark::Target(_) | Mark::Taken(_) => target.taken = true,
+            Mark::Member(_) => target.dotted |= top,
+        }
+        end
+    }
+
+    fn nested(&mut self, at: usize, point: Point, depth: u32) -> usize {
+        if depth == 0 { BAD } else { self.object(at, point, depth - 1) }
     }
 
     /// Reads a value at a point.
-    fn value(&mut self, at: usize, point: Point, depth: u32) -> Result<usize, Bad> {
-        match self.byte(at) {
+    #[inline]
+    fn value(&mut self, at: usize, point: Point, depth: u32) -> usize {
+        match self.tokens.byte(at) {
             b'"' => {
-                let (end, escaped) = self.string(at)?;
+                let (end, escaped) = self.tokens.string(at);
                 let form = if escaped { Form::Escaped } else { Form::Plain };
                 self.hit(point, at + 1, end, form);
-                Ok(end + 1)
-            }
-            b'{' => Ok(self.object(at, Point { top: false, ..point }, self.deeper(depth)?)?.0),
-            b'[' => {
-                let depth = self.deeper(depth)?;
-                self.array(at, |reader, at| reader.value(at, point, depth))
+                end + 1
             }
             b'-' | b'0'..=b'9' => {
-                let end = self.number(at)?;
+                let end = self.tokens.number(at);
                 self.hit(point, at, end, Form::Number);
-                Ok(end)
+                end
             }
-            _ => self.literal(at),
+            _ => self.other_value(at, point, depth),
+        }
+    }
+
+    fn other_value(&mut self, at: usize, point: Point, depth: u32) -> usize {
+        match self.tokens.byte(at) {
+            b'{' => self.nested(at, point, depth),
+            b'[' => self.array(at, depth, |reader, at, depth| reader.value(at, point, depth)),
+            _ => self.tokens.literal(at),
         }
     }
 
     #[inline]
     fn hit(&mut self, point: Point, start: usize, end: usize, form: Form) {
-        let Point { here, wrapped, .. } = point;
-        self.scan.hits.push(Hit { here, wrapped, start: start as u32, end: end as u32, form });
+        if self.plan.is_field(point) {
+            self.scan.hits.push(Hit { point, start: start as u32, end: end as u32, form });
+        }
     }
 
     /// Reads a value that no path leads to.
-    fn skip(&mut self, at: usize, depth: u32) -> Result<usize, Bad> {
-        match self.byte(at) {
-            b'"' => Ok(self.string(at)?.0 + 1),
-            b'-' | b'0'..=b'9' => self.number(at),
-            b'{' => {
-                let depth = self.deeper(depth)?;
-                let mut at = self.space(at + 1);
-                if self.byte(at) == b'}' {
-                    return Ok(at + 1);
-                }
-                loop {
-                    let (_, _, value) = self.key(at)?;
-                    at = self.skip(value, depth)?;
-                    match self.another(at, b'}')? {
-                        (next, true) => at = next,
-                        (end, false) => return Ok(end),
-                    }
-                }
-            }
-            b'[' => {
-                let depth = self.deeper(depth)?;
-                self.array(at, |reader, at| reader.skip(at, depth))
-            }
-            _ => self.literal(at),
+    #[inline]
+    fn skip(&mut self, at: usize, depth: u32) -> usize {
+        match self.tokens.byte(at) {
+            b'"' => self.tokens.string(at).0 + 1,
+            b'-' | b'0'..=b'9' => self.tokens.number(at),
+            _ => self.skip_other(at, depth),
         }
     }
 
-    fn literal(&self, at: usize) -> Result<usize, Bad> {
-        let rest = self.line.get(at..).unwrap_or_default();
-        [&b"true"[..], b"false", b"null"]
-            .iter()
-            .find(|literal| rest.starts_with(literal))
-            .map(|literal| at + literal.len())
-            .ok_or(Bad)
+    fn skip_other(&mut self, at: usize, depth: u32) -> usize {
+        match self.tokens.byte(at) {
+            b'{' => self.nested(at, Point::NOWHERE, depth),
+            b'[' => self.array(at, depth, Self::skip),
+            _ => self.tokens.literal(at),
+        }
     }
 
-    /// Reads the string that begins at the quote; gives the place of the closing one, and whether there are escapes.
+    /// Reads the array that begins at the bracket, each element by `element`.
     #[inline]
-    fn string(&self, open: usize) -> Result<(usize, bool), Bad> {
-        let mut at = open + 1;
-        let mut escaped = false;
+    fn array(&mut self, open: usize, depth: u32, mut element: impl FnMut(&mut Self, usize, u32) -> usize) -> usize {
+        let tokens = self.tokens;
+        if depth == 0 {
+            return BAD;
+        }
+        let mut at = tokens.space(open + 1);
+        if tokens.byte(at) == b']' {
+            return at + 1;
+        }
         loop {
-            at = self.marks.next(at).ok_or(Bad)?;
-            match self.byte(at) {
-                b'"' => return Ok((at, escaped)),
-                b'\\' => {
-                    escaped = true;
-                    at = self.escape(at)?;
-                }
-                _ => return Err(Bad),
+            at = tokens.space(element(self, at, depth - 1));
+            match tokens.byte(at) {
+                b',' => at = tokens.space(at + 1),
+                b']' => return at + 1,
+                _ => return BAD,
             }
         }
-    }
-
-    /// Reads the escape at the backslash; gives the place behind it.
-    #[cold]
-    fn escape(&self, at: usize) -> Result<usize, Bad> {
-        match self.byte(at + 1) {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(at + 2),
-            b'u' => match self.hex(at + 2)? {
-                // A surrogate comes as a pair, high before low (RFC 8259, section 7).
-                0xd800..=0xdbff => {
-                    let low = self.byte(at + 6) == b'\\' && self.byte(at + 7) == b'u';
-                    if low && (0xdc00..=0xdfff).contains(&self.hex(at + 8)?) { Ok(at + 12) } else { Err(Bad) }
-                }
-                0xdc00..=0xdfff => Err(Bad),
-                _ => Ok(at + 6),
-            },
-            _ => Err(Bad),
-        }
-    }
-
-    fn hex(&self, at: usize) -> Result<u32, Bad> {
-        let digits = self.line.get(at..at + 4).ok_or(Bad)?;
-        digits.iter().try_fold(0, |value, &digit| Some(value << 4 | char::from(digit).to_digit(16)?)).ok_or(Bad)
-    }
-
-    /// Reads a number (RFC 8259, section 6); one beyond the range of a double is refused, as parsers do.
-    #[inline]
-    fn number(&self, start: usize) -> Result<usize, Bad> {
-        let mut at = start + usize::from(self.byte(start) == b'-');
-        let digits = |mut at: usize| {
-            let first = at;
-            while self.byte(at).is_ascii_digit() {
-                at += 1;
-            }
-            if at > first { Ok(at) } else { Err(Bad) }
-        };
-        at = if self.byte(at) == b'0' { at + 1 } else { digits(at)? };
-        let mut wide = at - start > 300;
-        if self.byte(at) == b'.' {
-            at = digits(at + 1)?;
-        }
-        if matches!(self.byte(at), b'e' | b'E') {
-            at += 1;
-            at = digits(at + usize::from(matches!(self.byte(at), b'+' | b'-')))?;
-            wide = true;
-        }
-        if wide {
-            let text = self.line.get(start..at).and_then(|digits| std::str::from_utf8(digits).ok()).ok_or(Bad)?;
-            if !text.parse::<f64>().is_ok_and(f64::is_finite) {
-                return Err(Bad);
-            }
-        }
-        Ok(at)
     }
 }
 
@@ -450,8 +385,7 @@ mod tests {
     }
 
     fn scanned(plan: &Plan, line: &[u8]) -> Option<(Vec<(u16, String)>, bool)> {
-        let mut scan = Scan::default();
-        scan.resize(1);
+        let mut scan = Scan::new(plan, 1);
         scan.read(plan, line).ok()?;
         let mut seen = Vec::new();
         for hit in &scan.hits {
@@ -461,7 +395,7 @@ mod tests {
                 Form::Plain => String::from_utf8(text.to_vec()).unwrap(),
                 Form::Number => continue,
             };
-            seen.extend(plan.fields_at(hit.here, hit.wrapped).map(|(field, _)| (field, text.clone())));
+            seen.extend(plan.fields_at(hit.point).map(|(field, _)| (field, text.clone())));
         }
         seen.retain(|(field, _)| *field != 3);
         seen.sort();
@@ -471,8 +405,7 @@ mod tests {
     #[test]
     fn targets_are_found() {
         let plan = plan();
-        let mut scan = Scan::default();
-        scan.resize(1);
+        let mut scan = Scan::new(&plan, 1);
         let line = br#" {"source": {"ip":"x"} , "z":1}"#;
         scan.read(&plan, line).unwrap();
         assert_eq!(scan.targets[0].object, Some(Object { close: 21, empty: false }));

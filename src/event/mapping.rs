@@ -1,8 +1,9 @@
 //! A field map and a schema, compiled for a worker.
 
 use super::fields::FieldMap;
+use super::json::Scan;
 use super::plan::Plan;
-use crate::schema::Schema;
+use crate::schema::{Schema, has_as};
 
 /// Where values stand in events, and where output goes.
 #[derive(Debug)]
@@ -12,8 +13,8 @@ pub(crate) struct Mapping {
     pub(crate) plan: Plan,
     /// The objects at the top of an event that output goes into.
     pub(crate) targets: Vec<Box<str>>,
-    /// For each field the target that describes its address.
-    described_in: Vec<Option<u8>>,
+    /// For each field the target that describes its address, and whether that says the autonomous system.
+    described_in: Vec<Option<(u8, bool)>>,
 }
 
 impl Mapping {
@@ -27,7 +28,7 @@ impl Mapping {
                     targets.push(place.into());
                     targets.len() - 1
                 });
-                u8::try_from(at).ok()
+                Some((u8::try_from(at).ok()?, has_as(place)))
             }));
         }
         let names: Vec<(&str, &[&str])> =
@@ -36,8 +37,14 @@ impl Mapping {
         Self { fields, schema, plan, targets, described_in }
     }
 
-    /// The target that describes the address of a field.
-    pub(crate) fn described_in(&self, field: u16) -> Option<u8> {
+    /// What reads lines with this plan.
+    pub(crate) fn scan(&self) -> Scan {
+        Scan::new(&self.plan, self.targets.len())
+    }
+
+    /// The target that describes the address of a field, and whether that says the autonomous system.
+    #[inline]
+    pub(crate) fn described_in(&self, field: u16) -> Option<(u8, bool)> {
         self.described_in.get(usize::from(field)).copied().flatten()
     }
 }

@@ -3,18 +3,20 @@
 mod fields;
 mod json;
 mod mapping;
-mod marks;
 mod merge;
 mod number;
 mod plan;
 mod read;
+mod shape;
+mod tokens;
 mod walk;
 
 pub use fields::{FieldMap, Reads};
 
-pub(crate) use json::{Form, Hit, Object, Scan, decode};
+pub(crate) use json::{Form, Hit, Scan, decode};
 pub(crate) use mapping::Mapping;
 pub(crate) use merge::merge;
 pub(crate) use number::{decode_number, is_plain_number};
 pub(crate) use read::read;
+pub(crate) use tokens::Object;
 pub(crate) use walk::walk;

@@ -1,11 +1,15 @@
 //! Plans: the paths of a field map and of a schema as one tree, made for being walked by key.
 
+use std::num::NonZeroU32;
+
 use super::fields::{FieldMap, Reads};
+use crate::swar::equal;
 
 /// The tree of paths. From each point every point below is one look-up away, by the key that leads there: `id` and `id.orig_h`
 /// both, so that nested and dotted spellings cost the same.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Plan {
+    /// The first is none.
     branches: Vec<Branch>,
     /// Where paths begin that may have an object around them.
     wrapped: Option<Node>,
@@ -15,13 +19,32 @@ pub(crate) struct Plan {
 
 /// A point in the tree.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Node(u32);
+pub(crate) struct Node(NonZeroU32);
 
 impl Node {
-    pub(crate) const ROOT: Node = Node(0);
+    pub(crate) const ROOT: Node = Node(NonZeroU32::MIN);
 
+    #[inline]
     pub(crate) fn index(self) -> usize {
-        self.0 as usize
+        self.0.get() as usize
+    }
+}
+
+/// Where keys lead.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Point {
+    pub(crate) here: Option<Node>,
+    /// From within a wrapper.
+    pub(crate) wrapped: Option<Node>,
+}
+
+impl Point {
+    pub(crate) const ROOT: Self = Self { here: Some(Node::ROOT), wrapped: None };
+    pub(crate) const NOWHERE: Self = Self { here: None, wrapped: None };
+
+    #[inline]
+    pub(crate) fn leads_somewhere(self) -> bool {
+        self.here.is_some() || self.wrapped.is_some()
     }
 }
 
@@ -33,6 +56,8 @@ struct Branch {
     below: Keys,
     /// Where keys lead that no path knows, by how they begin: they spell members of what is written into with dots.
     dotted: Vec<(Box<[u8]>, Node)>,
+    /// The first bytes of all keys that lead anywhere, see [`head`].
+    heads: u64,
 }
 
 /// What a point means to what is written.
@@ -49,7 +74,7 @@ pub(crate) enum Mark {
 impl Plan {
     /// `targets` are objects at the top that are written into, each with the names of what is written.
     pub(crate) fn new(map: &FieldMap, targets: &[(&str, &[&str])]) -> Self {
-        let mut plan = Self { branches: vec![Branch::default()], wrapped: None, on_paths: 0 };
+        let mut plan = Self { branches: vec![Branch::default(), Branch::default()], wrapped: None, on_paths: 0 };
         for (field, number) in map.fields().iter().zip(0..) {
             if field.wrapped {
                 let root = match plan.wrapped {
@@ -110,7 +135,10 @@ impl Plan {
         }
         prefixes.push((Node::ROOT, format!("{target}."), beside));
         for (from, prefix, to) in prefixes {
-            self.branch(from, |branch| branch.dotted.push((prefix.into_bytes().into(), to)));
+            self.branch(from, |branch| {
+                branch.heads |= head(prefix.as_bytes().first());
+                branch.dotted.push((prefix.into_bytes().into(), to));
+            });
         }
     }
 
@@ -122,8 +150,9 @@ impl Plan {
     }
 
     fn push(&mut self) -> Node {
+        let node = NonZeroU32::new(self.branches.len() as u32).map_or(Node::ROOT, Node);
         self.branches.push(Branch::default());
-        Node(self.branches.len() as u32 - 1)
+        node
     }
 
     fn branch(&mut self, node: Node, change: impl FnOnce(&mut Branch)) {
@@ -146,7 +175,10 @@ impl Plan {
             };
             for &(above, start) in &way {
                 let key = path.get(start..end).unwrap_or_default();
-                self.branch(above, |branch| branch.below.insert(key, node));
+                self.branch(above, |branch| {
+                    branch.heads |= head(key.as_bytes().first());
+                    branch.below.insert(key, node);
+                });
             }
             way.push((node, end + 1));
             last = node;
@@ -163,14 +195,14 @@ impl Plan {
     /// Where the key leads.
     #[inline]
     pub(crate) fn below(&self, node: Node, key: &[u8]) -> Option<Node> {
-        self.follow(node, &Key::new(key))
+        self.branches.get(node.index())?.below(|| Key::new(key), head(key.first()))
     }
 
-    /// Where a key leads that has been prepared.
+    /// Where the key leads that stands at this place of a line, with a quote behind it.
     #[inline]
-    pub(crate) fn follow(&self, node: Node, key: &Key<'_>) -> Option<Node> {
-        let branch = self.branches.get(node.index())?;
-        branch.below.get(key).or_else(|| branch.dotted(key.bytes))
+    pub(crate) fn below_at(&self, node: Node, line: &[u8], start: usize, end: usize) -> Option<Node> {
+        let head = head(line.get(start));
+        self.branches.get(node.index())?.below(|| Key::within(line, start, end), head)
     }
 
     #[inline]
@@ -178,14 +210,16 @@ impl Plan {
         node.and_then(|node| self.branches.get(node.index())).map_or(&[], |branch| &branch.fields)
     }
 
+    /// Whether a value at this point is read.
+    #[inline]
+    pub(crate) fn is_field(&self, point: Point) -> bool {
+        !self.fields(point.here).is_empty() || !self.fields(point.wrapped).is_empty()
+    }
+
     /// The fields that a value is, whose keys lead here, and there from within a wrapper. A value is read once in each way: the
     /// whole path goes before the one within a wrapper.
     #[inline]
-    pub(crate) fn fields_at(
-        &self,
-        here: Option<Node>,
-        wrapped: Option<Node>,
-    ) -> impl Iterator<Item = (u16, Reads)> + '_ {
+    pub(crate) fn fields_at(&self, Point { here, wrapped }: Point) -> impl Iterator<Item = (u16, Reads)> + '_ {
         let first = self.fields(here);
         let second = self.fields(wrapped).iter().filter(|(_, reads)| !first.iter().any(|(_, other)| other == reads));
         first.iter().chain(second).copied()
@@ -203,14 +237,30 @@ impl Plan {
 }
 
 impl Branch {
-    /// Where a key leads that no path knows.
+    /// Where a key leads. Nearly every key leads nowhere, and most of these are told by their first byte.
     #[inline]
-    fn dotted(&self, key: &[u8]) -> Option<Node> {
-        if self.dotted.is_empty() || memchr::memchr(b'.', key).is_none() {
+    fn below<'k>(&self, key: impl FnOnce() -> Key<'k>, head: u64) -> Option<Node> {
+        if self.heads & head == 0 {
             return None;
         }
-        self.dotted.iter().find(|(prefix, _)| key.starts_with(prefix)).map(|&(_, node)| node)
+        let key = key();
+        self.below.get(&key).or_else(|| self.dotted(&key))
     }
+
+    /// Where a key leads that no path knows.
+    #[inline]
+    fn dotted(&self, key: &Key<'_>) -> Option<Node> {
+        if self.dotted.is_empty() || !key.has_dots() {
+            return None;
+        }
+        self.dotted.iter().find(|(prefix, _)| key.bytes.starts_with(prefix)).map(|&(_, node)| node)
+    }
+}
+
+/// A bit for a first byte. Letters of one case have one each; that of an empty key is the quote that stands behind it.
+#[inline]
+fn head(first: Option<&u8>) -> u64 {
+    1 << (first.copied().unwrap_or(b'"') & 63)
 }
 
 /// A small map from keys to points. Nearly every key of an event is in none, and is told apart by its length and its ends.
@@ -219,6 +269,8 @@ struct Keys {
     /// A power of two; at most half are used.
     slots: Vec<Option<Entry>>,
     count: usize,
+    /// A bit for each length of a key, the last for 63 and more.
+    lengths: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -262,6 +314,17 @@ impl<'k> Key<'k> {
     }
 }
 
+impl Key<'_> {
+    #[inline]
+    fn has_dots(&self) -> bool {
+        if self.bytes.len() <= 16 {
+            equal(self.ends.first, b'.') | equal(self.ends.last, b'.') != 0
+        } else {
+            memchr::memchr(b'.', self.bytes).is_some()
+        }
+    }
+}
+
 impl Ends {
     #[inline]
     fn of(key: &[u8]) -> Self {
@@ -288,12 +351,18 @@ impl Ends {
     }
 }
 
+#[inline]
+fn length_bit(length: usize) -> u64 {
+    1 << length.min(63)
+}
+
 impl Keys {
     fn insert(&mut self, key: &str, node: Node) {
         if self.get(&Key::new(key.as_bytes())).is_some() {
             return;
         }
         self.count += 1;
+        self.lengths |= length_bit(key.len());
         if self.count * 2 > self.slots.len() {
             let entries: Vec<Entry> = self.slots.drain(..).flatten().collect();
             self.slots = vec![None; (self.count * 4).next_power_of_two()];
@@ -320,6 +389,9 @@ impl Keys {
 
     #[inline]
     fn get(&self, key: &Key<'_>) -> Option<Node> {
+        if self.lengths & length_bit(key.bytes.len()) == 0 {
+            return None;
+        }
         let mask = self.slots.len().wrapping_sub(1);
         let mut at = key.ends.hash() as usize & mask;
         while let Some(entry) = self.slots.get(at)? {
@@ -386,13 +458,14 @@ mod tests {
             "01234567-XX-89abcdef",
             "01234567-YY-89abcdef",
         ];
+        let node = |number: u32| Node(NonZeroU32::new(number).unwrap());
         let mut map = Keys::default();
-        for (key, number) in keys.iter().zip(0..) {
+        for (key, number) in keys.iter().zip(1..) {
             assert_eq!(map.get(&Key::new(key.as_bytes())), None, "{key}");
-            map.insert(key, Node(number));
+            map.insert(key, node(number));
         }
-        for (key, number) in keys.iter().zip(0..) {
-            assert_eq!(map.get(&Key::new(key.as_bytes())), Some(Node(number)), "{key}");
+        for (key, number) in keys.iter().zip(1..) {
+            assert_eq!(map.get(&Key::new(key.as_bytes())), Some(node(number)), "{key}");
         }
         assert_eq!(map.get(&Key::new(b"01234567-ZZ-89abcdef")), None);
         assert_eq!(Keys::default().get(&Key::new(b"")), None);

@@ -10,7 +10,7 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
-use super::plan::{Node, Plan};
+use super::plan::{Node, Plan, Point};
 
 /// Calls `see` with each field of the plan that the event has, and its text.
 pub(crate) fn walk<E: Serialize + ?Sized>(plan: &Plan, event: &E, see: &mut dyn FnMut(u16, &str)) {
@@ -55,7 +55,7 @@ impl ser::Error for Stop {
 
 impl At<'_> {
     fn text(self, text: &str) -> Result<(), Stop> {
-        for (field, _) in self.plan.fields_at(self.here, self.wrapped) {
+        for (field, _) in self.plan.fields_at(Point { here: self.here, wrapped: self.wrapped }) {
             (self.see)(field, text);
         }
         Ok(())
@@ -65,7 +65,7 @@ impl At<'_> {
         self.scratch.clear();
         let _ = write!(self.scratch, "{number}");
         let text = std::mem::take(self.scratch);
-        for (field, reads) in self.plan.fields_at(self.here, self.wrapped) {
+        for (field, reads) in self.plan.fields_at(Point { here: self.here, wrapped: self.wrapped }) {
             if reads.takes_numbers() {
                 (self.see)(field, &text);
             }

@@ -1,4 +1,5 @@
-//! What addresses share, held once: strings, autonomous systems, places, and the cells that join them.
+//! What addresses share, held once while databases are read and laid over each other: strings, autonomous systems, places, and
+//! the cells that join them.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,7 +12,6 @@ pub(super) struct Cells {
     cells: Vec<Cell>,
     asns: Vec<AsnRow>,
     places: Vec<PlaceRow>,
-    /// A box each: one slice of all text would save some bytes, and cost two loads and two checks of borders a string.
     strings: Vec<Option<Box<str>>>,
 }
 
@@ -50,19 +50,25 @@ const NOWHERE: u64 = u64::MAX;
 
 impl Cells {
     pub(super) fn asn(&self, cell: u32) -> Option<Asn<'_>> {
-        let row = self.asns.get(part(self.cell(cell).asn)?)?;
-        Some(Asn {
+        self.asns.get(part(self.cell(cell).asn)?).map(|row| self.asn_of(row))
+    }
+
+    fn asn_of(&self, row: &AsnRow) -> Asn<'_> {
+        Asn {
             number: row.number,
             organization: self.string(row.organization),
             isp: self.string(row.isp),
             domain: self.string(row.domain),
-        })
+        }
     }
 
     pub(super) fn place(&self, cell: u32) -> Option<Place<'_>> {
-        let row = self.places.get(part(self.cell(cell).place)?)?;
+        self.places.get(part(self.cell(cell).place)?).map(|row| self.place_of(row))
+    }
+
+    fn place_of(&self, row: &PlaceRow) -> Place<'_> {
         let coordinate = |bits: u64| Some(f64::from_bits(bits)).filter(|_| bits != NOWHERE);
-        Some(Place {
+        Place {
             continent_code: self.string(row.continent_code),
             continent_name: self.string(row.continent_name),
             country_iso_code: self.string(row.country_iso_code),
@@ -74,7 +80,7 @@ impl Cells {
             latitude: coordinate(row.at[0]),
             longitude: coordinate(row.at[1]),
             time_zone: self.string(row.time_zone),
-        })
+        }
     }
 
     pub(super) fn anonymity(&self, cell: u32) -> Anonymity {
@@ -87,28 +93,31 @@ impl Cells {
         (cell.asn, cell.place)
     }
 
-    /// Bytes on the heap.
-    pub(super) fn memory(&self) -> usize {
-        self.cells.capacity() * size_of::<Cell>()
-            + self.asns.capacity() * size_of::<AsnRow>()
-            + self.places.capacity() * size_of::<PlaceRow>()
-            + self.strings.capacity() * size_of::<Option<Box<str>>>()
-            + self.strings.iter().flatten().map(|text| text.len()).sum::<usize>()
+    /// Each cell's autonomous system, place and anonymity, by id.
+    pub(super) fn cells(&self) -> impl Iterator<Item = (u32, u32, Anonymity)> + '_ {
+        self.cells.iter().map(|cell| (cell.asn, cell.place, cell.anonymity))
     }
 
-    #[inline]
+    /// Each autonomous system, by id.
+    pub(super) fn asns(&self) -> impl Iterator<Item = Asn<'_>> {
+        self.asns.iter().map(|row| self.asn_of(row))
+    }
+
+    /// Each place, by id.
+    pub(super) fn places(&self) -> impl Iterator<Item = Place<'_>> {
+        self.places.iter().map(|row| self.place_of(row))
+    }
+
     fn cell(&self, cell: u32) -> Cell {
         self.cells.get(cell as usize).copied().unwrap_or_default()
     }
 
-    #[inline]
     fn string(&self, id: u32) -> Option<&str> {
         self.strings.get(id as usize)?.as_deref()
     }
 }
 
 /// The index of a part; none for id 0, which is nothing.
-#[inline]
 fn part(id: u32) -> Option<usize> {
     (id != 0).then_some(id as usize)
 }
@@ -171,12 +180,7 @@ impl CellsBuilder {
     }
 
     pub(super) fn finish(self) -> Cells {
-        let mut done = self.done;
-        done.cells.shrink_to_fit();
-        done.asns.shrink_to_fit();
-        done.places.shrink_to_fit();
-        done.strings.shrink_to_fit();
-        done
+        self.done
     }
 
     fn string(&mut self, text: Option<&str>) -> u32 {

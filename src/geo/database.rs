@@ -8,6 +8,7 @@ use std::path::Path;
 use maxminddb::MaxMindDbError;
 
 use super::Place;
+use super::answers::LONGEST;
 use super::cells::{Cells, CellsBuilder};
 use super::fields::{Record, UNDERSTOOD};
 use super::layer::{Layer, Runs, push_range};
@@ -28,6 +29,8 @@ pub struct GeoDatabase {
     pub networks: u64,
     /// 4 for one without IPv6, else 6.
     pub ip_version: u16,
+    /// Names left out because they are longer than 1,000 bytes.
+    pub names_left_out: u64,
 }
 
 /// Bytes of names that may be read for each byte of the file. Records share names, so there are more than the file has; a file in which every record points at the
@@ -103,6 +106,7 @@ fn read(name: &Path, bytes: &[u8]) -> Result<(GeoDatabase, Layer), Error> {
         build_epoch: metadata.build_epoch,
         networks,
         ip_version: metadata.ip_version,
+        names_left_out: records.left_out,
     };
     Ok((report, Layer { cells: records.finish(name)?, v4, v6 }))
 }
@@ -134,6 +138,7 @@ struct Records {
     names: BTreeSet<String>,
     /// Bytes of names that may still be read.
     budget: usize,
+    left_out: u64,
 }
 
 /// So many field names are enough to see what a database is.
@@ -147,6 +152,7 @@ impl Records {
             understood: false,
             names: BTreeSet::new(),
             budget: size.saturating_mul(NAMES_PER_BYTE),
+            left_out: 0,
         }
     }
 
@@ -157,7 +163,9 @@ impl Records {
         if !self.understood && self.names.len() < NAMES_SHOWN {
             self.names.extend(record.names.iter().take(NAMES_SHOWN).map(|name| name.chars().take(40).collect()));
         }
-        let region = record.settle();
+        self.left_out += record.leave_out(LONGEST);
+        let mut region = record.settle();
+        self.left_out += u64::from(region.take_if(|region| region.len() > LONGEST).is_some());
         let place = Place { region_iso_code: region.as_deref(), ..record.place };
         let (asn, place) = (self.cells.asn(&record.asn), self.cells.place(&place));
         let cell = self.cells.cell(asn, place, record.anonymity);

@@ -30,27 +30,37 @@ pub(super) struct Record<'de> {
     pub(super) names: Vec<&'de str>,
 }
 
-impl Record<'_> {
+impl<'de> Record<'de> {
+    fn texts(&mut self) -> [&mut Option<&'de str>; 14] {
+        let Self { asn, place, country, holder, .. } = self;
+        [
+            &mut asn.organization,
+            &mut asn.isp,
+            &mut asn.domain,
+            &mut place.continent_code,
+            &mut place.continent_name,
+            &mut place.country_iso_code,
+            &mut place.country_name,
+            &mut place.region_iso_code,
+            &mut place.region_name,
+            &mut place.city_name,
+            &mut place.postal_code,
+            &mut place.time_zone,
+            country,
+            holder,
+        ]
+    }
+
     /// Bytes of the names read.
-    pub(super) fn size(&self) -> usize {
-        let Self { asn, place, country, holder, names, .. } = self;
-        let texts = [
-            asn.organization,
-            asn.isp,
-            asn.domain,
-            place.continent_code,
-            place.continent_name,
-            place.country_iso_code,
-            place.country_name,
-            place.region_iso_code,
-            place.region_name,
-            place.city_name,
-            place.postal_code,
-            place.time_zone,
-            *country,
-            *holder,
-        ];
-        texts.into_iter().flatten().chain(names.iter().copied()).map(str::len).sum()
+    pub(super) fn size(&mut self) -> usize {
+        let fields: usize = self.names.iter().map(|name| name.len()).sum();
+        fields + self.texts().into_iter().map(|text| text.map_or(0, str::len)).sum::<usize>()
+    }
+
+    /// Leaves out names longer than this many bytes; says how many there were.
+    pub(super) fn leave_out(&mut self, longest: usize) -> u64 {
+        let long = self.texts().into_iter().filter(|text| text.is_some_and(|text| text.len() > longest));
+        long.map(|text| *text = None).count() as u64
     }
 
     /// Settles what needs more than one field. The region's code comes back, with its country: "US-CA".

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
+use serde::Serialize;
+
 use super::covers::{CoverId, Covering, Walk};
 use super::{Intel, Link};
 use crate::geo::{Anonymity, Asn, Place as GeoPlace};
@@ -215,7 +217,7 @@ impl fmt::Debug for Match<'_> {
 }
 
 /// An allow-list's say on a match.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 pub struct Allowed<'i> {
     /// Name of the list.
     pub list: &'i str,

@@ -129,7 +129,7 @@ impl Intel {
                 let at = FoundAt { cover: self.address(*address), entry: 0, address: Some(*address) };
                 Finding::new(self, kind, at, self.cell(*address))
             }
-            Key::Name(name) => self.finding(kind, self.name(name)),
+            Key::Name(name) => self.finding(kind, self.name(name.as_bytes())),
             Key::Url(url) => self.finding(kind, self.url(url)),
             Key::Digest(digest) => self.finding(kind, self.exact(kind, digest.as_bytes())),
             Key::Word(word) => self.finding(kind, self.exact(kind, word.as_bytes())),
@@ -160,8 +160,14 @@ impl Intel {
     }
 
     #[inline]
-    pub(crate) fn name(&self, name: &str) -> Option<(CoverId, u32)> {
+    pub(crate) fn name(&self, name: &[u8]) -> Option<(CoverId, u32)> {
         self.names.get(name)
+    }
+
+    /// Whether something may be said of a URL of this host, a name in normal form.
+    #[inline]
+    pub(crate) fn may_know_urls_of(&self, host: &[u8]) -> bool {
+        self.urls.may_know(host)
     }
 
     #[inline]

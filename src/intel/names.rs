@@ -74,8 +74,7 @@ impl Names {
 
     /// What covers a normal name, and the entry that says so.
     #[inline]
-    pub(crate) fn get(&self, name: &str) -> Option<(CoverId, u32)> {
-        let name = name.as_bytes();
+    pub(crate) fn get(&self, name: &[u8]) -> Option<(CoverId, u32)> {
         let mut found = None;
         let mut skip = !self.single_labels;
         let _ = self.hash.suffixes(name, |length, hash| {

@@ -100,10 +100,16 @@ impl Urls {
         }
     }
 
+    /// Whether something may be said of a URL of this host, a name in normal form.
+    #[inline]
+    pub(crate) fn may_know(&self, host: &[u8]) -> bool {
+        !self.covers.is_empty() && self.hosts.admits(self.hash.of(host))
+    }
+
     /// What covers a normal URL, and the entry that says so.
     #[inline]
     pub(crate) fn get(&self, url: &str) -> Option<(CoverId, u32)> {
-        if !self.hosts.admits(self.host_hash(url.as_bytes())) {
+        if !self.may_know(normal::url_host(url).as_bytes()) {
             return None;
         }
         let mut found = None;

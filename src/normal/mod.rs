@@ -14,7 +14,7 @@ pub(crate) use address::{address, v4_fast as v4};
 pub(crate) use digest::{encode as encode_hex, hex};
 pub(crate) use name::{is_normal as is_name, name};
 pub(crate) use refang::refang;
-pub(crate) use url::{host as url_host, is_normal as is_url, lacks_scheme, url, without_query};
+pub(crate) use url::{host as url_host, is_normal as is_url, lacks_scheme, plain_host, url, without_query};
 pub(crate) use word::{email, text, word};
 
 /// Why a text is no observable of the kind it was said to be.

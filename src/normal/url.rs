@@ -72,6 +72,17 @@ pub(crate) fn lacks_scheme(text: &str) -> bool {
     !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// The host, where it takes no more than a look to see that the text is a URL and its host a name in normal form. What the
+/// rest of it becomes in normal form is left open. `None` for many that are URLs.
+#[inline]
+pub(crate) fn plain_host(text: &[u8]) -> Option<&[u8]> {
+    // Three bytes for one are the most that encoding takes.
+    let rest = text.strip_prefix(b"http").filter(|_| text.len() <= LONGEST / 3)?;
+    let after = rest.strip_prefix(b"://").or_else(|| rest.strip_prefix(b"s://"))?;
+    let host = after.get(..memchr::memchr(b'/', after).unwrap_or(after.len()))?;
+    name::is_normal(host).then_some(host)
+}
+
 /// Whether the bytes are surely a URL in normal form. It says no to some that are: other schemes, IPv6 hosts, rare bytes.
 #[inline]
 pub(crate) fn is_normal(text: &[u8]) -> bool {

@@ -2,6 +2,7 @@
 
 mod ecs;
 mod native;
+mod own;
 mod splice;
 
 use std::fmt;
@@ -11,7 +12,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::enrichment::Enrichment;
 
-pub(crate) use splice::{Rendered, splice};
+pub(crate) use ecs::has_as;
+pub(crate) use splice::splice;
 
 use ecs::EcsLocation;
 
@@ -111,7 +113,7 @@ impl Serialize for Patch<'_, '_> {
                     }
                 }
                 if !enrichment.sightings().is_empty() {
-                    ecs::threat(enrichment, &mut map)?;
+                    ecs::Matched(enrichment).write(&mut map)?;
                 }
             }
             Schema::Native => {

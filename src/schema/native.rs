@@ -1,71 +1,89 @@
-//! Stormtag's own words: all there is, in one object.
+//! All there is, in one object of our own.
 
-use serde::Serialize;
-use serde_json::{Value, json};
+use std::borrow::Cow;
 
-use super::ecs;
-use crate::enrichment::{Enrichment, Sighting};
-use crate::geo::Geo;
-use crate::intel::Match;
+use serde::{Serialize, Serializer};
+
+use super::own::{self, Attributed, Withheld};
+use crate::enrichment::{Enrichment, Located};
+use crate::geo::{Asn, Place};
+use crate::intel::Allowed;
+use crate::observable::Kind;
+use crate::record::Record;
 
 #[derive(Serialize)]
-pub(super) struct Native {
+pub(super) struct Native<'e, 'a> {
+    #[serde(skip_serializing_if = "Locations::is_empty")]
+    locations: Locations<'e, 'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    locations: Vec<Value>,
+    matches: Vec<Matched<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    matches: Vec<Value>,
+    withheld: Vec<Withheld<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    withheld: Vec<Value>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    attributions: Vec<Value>,
+    attributions: Vec<Attributed<'a>>,
 }
 
-impl Native {
-    pub(super) fn new(enrichment: &Enrichment<'_>) -> Self {
-        let locations = enrichment.located.iter().filter_map(|&(field, cell)| {
-            let Value::Object(mut location) = Self::location(enrichment.intel.geo()?, cell) else { return None };
-            location.insert("field".into(), (&*enrichment.fields.field(field)?.path).into());
-            Some(location.into())
+/// What the databases know of the event's addresses.
+struct Locations<'e, 'a>(&'e Enrichment<'a>);
+
+impl Locations<'_, '_> {
+    fn is_empty(&self) -> bool {
+        self.0.located.is_empty()
+    }
+}
+
+impl Serialize for Locations<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.located().map(Location::from))
+    }
+}
+
+#[derive(Serialize)]
+struct Location<'a> {
+    field: &'a str,
+    #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
+    asn: Option<Asn<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    geo: Option<Place<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    anonymity: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Matched<'a> {
+    field: &'a str,
+    value: String,
+    kind: Kind,
+    indicator: Cow<'a, str>,
+    record: &'a Record,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known_as: Option<Allowed<'a>>,
+}
+
+impl<'e, 'a> Native<'e, 'a> {
+    pub(super) fn new(enrichment: &'e Enrichment<'a>) -> Self {
+        let matches = enrichment.sightings().iter().flat_map(|sighting| {
+            sighting.matches().map(|found| Matched {
+                field: sighting.field(),
+                value: sighting.observable().to_string(),
+                kind: found.kind(),
+                indicator: found.indicator(),
+                record: found.record(),
+                known_as: found.informed_by(),
+            })
         });
-        Self { locations: locations.collect(), ..Self::without_locations(enrichment) }
-    }
-
-    /// What matched, and whom it speaks of.
-    pub(super) fn without_locations(enrichment: &Enrichment<'_>) -> Self {
-        let matches =
-            |sighting: &Sighting<'_>| sighting.matches().map(|found| match_of(sighting, &found)).collect::<Vec<_>>();
         Self {
-            locations: Vec::new(),
-            matches: enrichment.sightings().iter().flat_map(matches).collect(),
-            withheld: ecs::withheld(enrichment),
-            attributions: enrichment.attributions().iter().map(ecs::attribution).collect(),
+            locations: Locations(enrichment),
+            matches: matches.collect(),
+            withheld: own::withheld(enrichment),
+            attributions: own::attributions(enrichment),
         }
-    }
-
-    /// What the databases know of the addresses in a cell.
-    pub(super) fn location(geo: &Geo, cell: u32) -> Value {
-        let mut location = serde_json::Map::new();
-        location.extend(geo.asn_of(cell).map(|asn| ("as".into(), json!(asn))));
-        location.extend(geo.place_of(cell).map(|place| ("geo".into(), json!(place))));
-        let anonymity: Vec<&str> = geo.anonymity_of(cell).names().collect();
-        if !anonymity.is_empty() {
-            location.insert("anonymity".into(), anonymity.into());
-        }
-        location.into()
     }
 }
 
-fn match_of(sighting: &Sighting<'_>, found: &Match<'_>) -> Value {
-    let known = found.informed_by().map(|by| json!({ "list": by.list, "reason": by.reason }));
-    let mut value = json!({
-        "field": sighting.field(),
-        "value": sighting.observable().to_string(),
-        "kind": found.kind(),
-        "indicator": found.indicator(),
-        "record": found.record(),
-    });
-    if let (Some(known), Some(map)) = (known, value.as_object_mut()) {
-        map.insert("known_as".into(), known);
+impl<'a> From<Located<'a>> for Location<'a> {
+    fn from(located: Located<'a>) -> Self {
+        let Located { field, asn, location, anonymity, .. } = located;
+        Self { field, asn, geo: location, anonymity: anonymity.names().collect() }
     }
-    value
 }

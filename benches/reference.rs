@@ -1,0 +1,95 @@
+//! What does an event of the reference workload cost? Run by `scripts/bench-reference`, beside two programs made of other crates.
+//!
+//! Reads events from standard input and writes them enriched to standard output, on one thread, with everything on: addresses with
+//! all networks around them, names with their parents, URLs, digests, ASN and city databases, attribution, ECS. Says on standard
+//! error what it cost and what it found.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "inputs are known")]
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use stormtag::{Columns, Defaults, Feed, FieldMap, Geo, IntelBuilder, Kind, Live, Record, Worker};
+
+/// Where these events have what.
+const FIELDS: &str = "ts time\nsrc_ip ip source\ndst_ip ip destination\nhost domain\nurl url\nsha256 sha256\n";
+
+/// What is read at once.
+const BLOCK: usize = 1 << 18;
+
+fn main() {
+    let folder = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let Some(folder) = folder else {
+        eprintln!("SKIPPED: needs a folder with a workload; scripts/bench-reference gives it one");
+        return;
+    };
+    let mut worker = load(Path::new(&folder));
+    let loaded = cpu_seconds();
+    let events = enrich(&mut worker, &mut std::io::stdin().lock(), &mut std::io::stdout().lock()).unwrap();
+    let enriched = cpu_seconds();
+    let counters = worker.counters();
+    eprintln!("{counters:#?}");
+    eprintln!("{events} events, {} matches", counters.events_matched);
+    eprintln!("load_cpu_s {loaded:.3}  enrich_cpu_s {:.3}", enriched - loaded);
+}
+
+fn load(folder: &Path) -> Worker {
+    let geo = Geo::open([folder.join("asn.mmdb"), folder.join("city.mmdb")]).unwrap();
+    let mut builder = IntelBuilder::new();
+    builder.geo(Arc::new(geo));
+    for (name, value, kind) in [
+        ("ip", "indicator", Kind::Ip),
+        ("cidr", "cidr", Kind::Ip),
+        ("domain", "indicator", Kind::Domain),
+        ("sha256", "indicator", Kind::Sha256),
+    ] {
+        let columns = Columns {
+            value: Some(value.into()),
+            campaign: Some("campaign".into()),
+            severity: Some("severity".into()),
+            ..Columns::default()
+        };
+        let defaults = Defaults { kind: Some(kind), ..Defaults::from(Record::new(name)) };
+        builder.feed(Feed::open_table(folder.join(format!("ioc_{name}.csv")), &columns, &defaults).unwrap());
+    }
+    let (intel, report) = builder.build();
+    eprint!("{report}");
+    let mut worker = Live::new(intel).worker();
+    worker.set_fields(FieldMap::parse("reference", FIELDS).unwrap());
+    worker
+}
+
+/// Line by line, in blocks.
+fn enrich(worker: &mut Worker, events: &mut impl Read, out: &mut impl Write) -> std::io::Result<u64> {
+    let mut block = vec![0; BLOCK];
+    let mut enriched = Vec::with_capacity(4 * BLOCK);
+    let (mut held, mut count) = (0, 0);
+    loop {
+        let read = events.read(&mut block[held..])?;
+        held += read;
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', &block[..held]) {
+            worker.enrich_json(&block[start..end], &mut enriched);
+            enriched.push(b'\n');
+            count += 1;
+            start = end + 1;
+        }
+        out.write_all(&enriched)?;
+        enriched.clear();
+        if read == 0 {
+            return Ok(count);
+        }
+        block.copy_within(start..held, 0);
+        held -= start;
+        if held == block.len() {
+            block.resize(2 * held, 0);
+        }
+    }
+}
+
+/// Seconds that this thread was on a processor, as the two others count.
+fn cpu_seconds() -> f64 {
+    let nanoseconds = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    nanoseconds.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
+}

@@ -1,0 +1,98 @@
+//! Values seen before that took the slow way to normal form. The only module that knows `lru`.
+//!
+//! Most values are normal, and looking at them is cheaper than remembering them. Capital letters, letters outside ASCII and
+//! unusual URLs are not, and one source writes the same ones again and again.
+
+use std::hash::BuildHasher;
+use std::num::NonZeroUsize;
+
+use foldhash::fast::RandomState;
+use lru::LruCache;
+
+use crate::normal::{self, NotObservable};
+use crate::observable::{Kind, Observable, Shape};
+
+/// Least recently used goes first. Private to a worker: no lock, and no tenant can push out another's values.
+pub(crate) struct Cache {
+    seen: Option<LruCache<u64, Seen, RandomState>>,
+    hasher: RandomState,
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+}
+
+struct Seen {
+    text: Box<str>,
+    value: Result<Observable<'static>, NotObservable>,
+}
+
+/// Longer texts are not kept.
+const LONGEST: usize = 1024;
+
+impl Cache {
+    /// Room for so many values; 0 keeps none.
+    pub(crate) fn new(capacity: usize) -> Self {
+        let seen = NonZeroUsize::new(capacity).map(|capacity| LruCache::with_hasher(capacity, RandomState::default()));
+        Self { seen, hasher: RandomState::default(), hits: 0, misses: 0 }
+    }
+
+    /// What the text says, to be used by `see`.
+    #[inline]
+    pub(crate) fn parse<T>(
+        &mut self,
+        kind: Kind,
+        text: &str,
+        see: impl FnOnce(Result<&Observable<'_>, NotObservable>) -> T,
+    ) -> T {
+        let slow = match kind.shape() {
+            Shape::Name => !normal::is_name(text.as_bytes()),
+            Shape::Url => !normal::is_url(text.as_bytes()),
+            _ => false,
+        };
+        match &mut self.seen {
+            Some(seen) if slow && text.len() <= LONGEST => {
+                let key = self.hasher.hash_one((kind, text));
+                let known = seen.get(&key).is_some_and(|seen| {
+                    // Another text of the same hash takes its place.
+                    *seen.text == *text && seen.value.as_ref().map_or(true, |value| value.kind() == kind)
+                });
+                *(if known { &mut self.hits } else { &mut self.misses }) += 1;
+                if !known {
+                    let value = Observable::parse(kind, text).map(Observable::into_owned);
+                    seen.put(key, Seen { text: text.into(), value });
+                }
+                match seen.peek(&key) {
+                    Some(seen) => see(seen.value.as_ref().map_err(|&why| why)),
+                    None => see(Observable::parse(kind, text).as_ref().map_err(|&why| why)),
+                }
+            }
+            _ => see(Observable::parse(kind, text).as_ref().map_err(|&why| why)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_no_answer() {
+        let texts =
+            ["EVIL.example", "http://EVIL.example:80/a b", "evil.example", "a..b", "http://[", "BÜCHER.example"];
+        let mut caches = [Cache::new(0), Cache::new(1), Cache::new(64)];
+        for _ in 0..3 {
+            for text in texts {
+                for kind in [Kind::Domain, Kind::Url, Kind::Email] {
+                    let expected = Observable::parse(kind, text);
+                    for cache in &mut caches {
+                        cache.parse(kind, text, |value| assert_eq!(value, expected.as_ref().map_err(|&why| why)));
+                    }
+                }
+            }
+        }
+        let [none, one, all] = caches;
+        assert_eq!((none.hits, none.misses), (0, 0));
+        // One place: only a text that follows itself is found.
+        assert_eq!((one.hits, one.misses), (0, all.hits + all.misses));
+        assert!(all.hits > all.misses);
+    }
+}
