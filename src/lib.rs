@@ -26,6 +26,11 @@
 //!                                                     patch        merged into the event, or spliced into its bytes
 //! ```
 
+/// Runs the examples of the page.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/attribution.md")]
+struct AttributionPage;
+
 mod allow;
 mod attribution;
 mod cache;
@@ -51,7 +56,9 @@ mod record;
 mod reload;
 mod report;
 mod schema;
+mod site;
 mod special;
+mod specificity;
 mod stix;
 mod swar;
 mod time;
@@ -90,4 +97,5 @@ pub use counters::{ByKind, Counters};
 pub use enrichment::{Enrichment, Located, Sighting};
 pub use event::{FieldMap, Reads};
 pub use schema::{Schema, UnknownSchema};
+pub use site::{Site, UnknownSite};
 pub use worker::Worker;

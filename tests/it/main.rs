@@ -25,5 +25,6 @@ mod oracle;
 #[cfg(feature = "config")]
 mod reload;
 mod report;
+mod scoring;
 #[cfg(feature = "compression")]
 mod stix;
