@@ -224,7 +224,7 @@ fn mistakes_are_told_with_their_line_and_what_was_expected() {
         ("[limits]\nshortest_v4 = 33", "2: shortest_v4 is 33; expected a whole number from 0 to 32".into()),
         (
             "[events]\nfields = [\"zek\"]",
-            r#"2: fields is "zek"; expected one of ecs, zeek, suricata, flow, sysmon; did you mean "zeek"?"#.into(),
+            r#"2: fields is "zek"; expected one of ecs, zeek, suricata, flow, sysmon, ocsf, cloudtrail, kubernetes, dns, web; did you mean "zeek"?"#.into(),
         ),
         ("[events]\ntime = \"now\"", r#"2: time is "now"; expected a date, such as 2024-01-12T17:00:00Z"#.into()),
         ("[site]\ncountries = [\"Atlantis\"]", r#"1: [site] "Atlantis" is no country; expected an ISO 3166-1 alpha-2 code or a name"#.into()),

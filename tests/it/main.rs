@@ -18,6 +18,7 @@ mod formats;
 mod geo;
 #[cfg(feature = "compression")]
 mod known_hits;
+mod maps;
 mod mmdb;
 #[cfg(feature = "compression")]
 mod naming;
