@@ -60,28 +60,23 @@ fn load(folder: &Path) -> Worker {
     worker
 }
 
-/// Line by line, in blocks.
+/// Block by block, whole lines in each.
 fn enrich(worker: &mut Worker, events: &mut impl Read, out: &mut impl Write) -> std::io::Result<u64> {
     let mut block = vec![0; BLOCK];
     let mut enriched = Vec::with_capacity(4 * BLOCK);
-    let (mut held, mut count) = (0, 0);
+    let mut held = 0;
     loop {
         let read = events.read(&mut block[held..])?;
         held += read;
-        let mut start = 0;
-        for end in memchr::memchr_iter(b'\n', &block[..held]) {
-            worker.enrich_json(&block[start..end], &mut enriched);
-            enriched.push(b'\n');
-            count += 1;
-            start = end + 1;
-        }
+        let whole = if read == 0 { held } else { memchr::memrchr(b'\n', &block[..held]).map_or(0, |at| at + 1) };
+        worker.enrich_lines(&block[..whole], &mut enriched);
         out.write_all(&enriched)?;
         enriched.clear();
         if read == 0 {
-            return Ok(count);
+            return Ok(worker.counters().events);
         }
-        block.copy_within(start..held, 0);
-        held -= start;
+        block.copy_within(whole..held, 0);
+        held -= whole;
         if held == block.len() {
             block.resize(2 * held, 0);
         }

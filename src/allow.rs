@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::error::Error;
 use crate::feed::open::{decode, open, peek};
 use crate::feed::value::{self, Said};
-use crate::feed::{Lines, Reason, Rejections, content, first_column, stem};
+use crate::feed::{Lines, Reason, Rejections, content, first_column, stem, whole};
 use crate::observable::Kind;
 use crate::pattern::Pattern;
 
@@ -187,11 +187,9 @@ impl AllowList {
 
     fn of(reader: impl std::io::BufRead, path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::io(path, source);
-        let (start, mut reader) = peek(reader, 1024).map_err(failed)?;
+        let (start, reader) = peek(reader, 1024).map_err(failed)?;
         if start.trim_ascii_start().starts_with(b"{") {
-            let mut bytes = Vec::new();
-            reader.read_to_end(&mut bytes).map_err(failed)?;
-            let list = serde_json::from_slice(&bytes)
+            let list = serde_json::from_str(&whole::read(reader, path)?)
                 .map_err(|error| Error::line(path, error.line() as u64, format!("no MISP warninglist: {error}")))?;
             return Ok(Self::of_misp(list, path));
         }

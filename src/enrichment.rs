@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::attribution::{Attribution, attribute, leading};
 use crate::event::FieldMap;
-use crate::geo::{Anonymity, Asn, Place};
+use crate::geo::{Anonymity, Asn, Place, Written};
 use crate::intel::{Finding, Intel, Match};
 use crate::observable::Observable;
 use crate::record::Validity;
@@ -15,7 +15,7 @@ use crate::site::Site;
 pub struct Enrichment<'a> {
     pub(crate) intel: &'a Intel,
     pub(crate) fields: &'a FieldMap,
-    pub(crate) located: &'a [(u16, u32)],
+    pub(crate) located: &'a [LocatedAt],
     pub(crate) sightings: Vec<Sighting<'a>>,
     pub(crate) attributions: Vec<Attribution<'a>>,
     pub(crate) time: Option<i64>,
@@ -28,6 +28,14 @@ pub struct Sighting<'a> {
     pub(crate) observable: Observable<'a>,
     pub(crate) finding: Finding<'a>,
     pub(crate) time: Option<i64>,
+}
+
+/// The number of a field with an address that the databases know, its cell, and what is written of it.
+#[derive(Clone, Copy)]
+pub(crate) struct LocatedAt {
+    pub(crate) field: u16,
+    pub(crate) cell: u32,
+    pub(crate) written: Written,
 }
 
 /// An address of the event that the databases know.
@@ -49,7 +57,7 @@ impl<'a> Enrichment<'a> {
     pub(crate) fn new(
         intel: &'a Intel,
         fields: &'a FieldMap,
-        located: &'a [(u16, u32)],
+        located: &'a [LocatedAt],
         sightings: Vec<Sighting<'a>>,
         time: Option<i64>,
         site: &Site,
@@ -72,7 +80,7 @@ impl<'a> Enrichment<'a> {
 
     /// The addresses that the databases know.
     pub fn located(&self) -> impl Iterator<Item = Located<'a>> + '_ {
-        self.located.iter().filter_map(|&(field, cell)| {
+        self.located.iter().filter_map(|&LocatedAt { field, cell, .. }| {
             let (field, geo) = (self.fields.field(field)?, self.intel.geo()?);
             Some(Located {
                 field: &field.path,

@@ -20,6 +20,8 @@ mod tree;
 
 pub use database::GeoDatabase;
 
+pub(crate) use answers::Written;
+
 use answers::Answers;
 use layer::Layer;
 
@@ -40,7 +42,7 @@ use layer::Layer;
 /// ```
 #[derive(Default)]
 pub struct Geo {
-    ranges: Ranges,
+    pub(crate) ranges: Ranges,
     answers: Answers,
     databases: Vec<GeoDatabase>,
     content: u128,
@@ -93,7 +95,6 @@ impl Geo {
         }
         let layer = merged.unwrap_or_default().without_special_use().compact();
         let ranges = layer.ranges();
-        let content = if reports.is_empty() { 0 } else { content.finish() };
         let answers = Answers::new(&layer.cells).map_err(|_| {
             let names: Vec<&str> = reports.iter().map(|report| report.name.as_str()).collect();
             Error::format(
@@ -101,6 +102,7 @@ impl Geo {
                 "more than four gigabytes of names: load fewer databases at once",
             )
         })?;
+        let content = if reports.is_empty() { 0 } else { content.finish() };
         Ok(Self { ranges, answers, databases: reports, content })
     }
 
@@ -148,12 +150,6 @@ impl Geo {
         })
     }
 
-    /// As [`cell`](Self::cell).
-    #[inline]
-    pub(crate) fn cell_v4(&self, bits: u32) -> u32 {
-        self.ranges.get_v4(bits)
-    }
-
     #[inline]
     pub(crate) fn asn_of(&self, cell: u32) -> Option<Asn<'_>> {
         self.answers.asn(cell)
@@ -168,10 +164,16 @@ impl Geo {
         self.answers.anonymity(cell)
     }
 
+    /// Where what is written of the addresses in a cell stands. To be asked for early: memory takes its time.
+    #[inline(always)]
+    pub(crate) fn written(&self, cell: u32) -> Written {
+        self.answers.written(cell)
+    }
+
     /// `"as":{…}` and `"geo":{…}` in the words of ECS, each empty where nothing is known.
     #[inline]
-    pub(crate) fn written(&self, cell: u32) -> (&str, &str) {
-        self.answers.written(cell)
+    pub(crate) fn text(&self, written: Written) -> (&[u8], &[u8]) {
+        self.answers.text(written)
     }
 }
 

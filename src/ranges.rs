@@ -60,14 +60,20 @@ impl Ranges {
     /// As [`get`](Self::get).
     #[inline]
     pub(crate) fn get_v4(&self, ip: u32) -> u32 {
-        let mut entry = entry(&self.v4, ip >> 16);
-        if entry & CHILD != 0 {
-            entry = self.step(entry, (ip >> 8) as u8);
-            if entry & CHILD != 0 {
-                entry = self.step(entry, ip as u8);
-            }
-        }
-        entry
+        let entry = self.root_v4(ip);
+        if entry & CHILD == 0 { entry } else { self.step_v4(self.step_v4(entry, (ip >> 8) as u8), ip as u8) }
+    }
+
+    /// The first of three steps of [`get_v4`](Self::get_v4), by the upper 16 bits.
+    #[inline(always)]
+    pub(crate) fn root_v4(&self, ip: u32) -> u32 {
+        entry(&self.v4, ip >> 16)
+    }
+
+    /// The second and the third, by 8 bits each; they stay with a value that is found.
+    #[inline(always)]
+    pub(crate) fn step_v4(&self, entry: u32, position: u8) -> u32 {
+        if entry & CHILD == 0 { entry } else { self.step(entry, position) }
     }
 
     /// As [`get`](Self::get).

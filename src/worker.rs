@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::cache::Cache;
 use crate::counters::Counters;
-use crate::enrichment::{Enrichment, Sighting};
-use crate::event::{self, FieldMap, Form, Hit, Mapping, Reads, Scan};
-use crate::intel::{Finding, Intel};
+use crate::enrichment::{Enrichment, LocatedAt, Sighting};
+use crate::event::{self, FieldMap, Form, Hit, Line, Mapping, Reads, Scan};
+use crate::intel::{Ahead, Finding, Intel};
 use crate::live::Live;
 use crate::normal::{self, NotObservable};
 use crate::observable::{Kind, Observable};
@@ -41,32 +41,32 @@ pub struct Worker {
     counters: Counters,
     cache: Cache,
     scan: Scan,
-    /// Of the event at hand: fields with addresses that the databases know, and the cells.
-    located: Vec<(u16, u32)>,
+    /// What was found in the lines at hand, and their addresses.
+    lines: Vec<Line>,
+    ahead: Vec<Ahead>,
+    /// Of the event at hand: fields with addresses that the databases know.
+    located: Vec<LocatedAt>,
 }
 
 impl Worker {
     pub(crate) fn new(live: Live) -> Self {
         let (version, intel) = live.current();
         let mapping = Mapping::new(FieldMap::builtin(), Schema::default());
-        let scan = mapping.scan();
+        let (scan, lines) = (mapping.scan(), vec![mapping.line()]);
         let (counters, cache) = (Counters::default(), Cache::new(DEFAULT_CACHE));
+        let (ahead, located) = (Vec::new(), Vec::new());
         let site = Site::default();
-        Self { live, version, intel, mapping, clock: None, site, counters, cache, scan, located: Vec::new() }
+        Self { live, version, intel, mapping, clock: None, site, counters, cache, scan, lines, ahead, located }
     }
 
     /// Sets where in events something stands to look up. Defaults to [`FieldMap::builtin`].
     pub fn set_fields(&mut self, fields: FieldMap) -> &mut Self {
-        self.mapping = Mapping::new(fields, self.mapping.schema);
-        self.scan = self.mapping.scan();
-        self
+        self.set_mapping(fields, self.mapping.schema)
     }
 
     /// Sets in whose words [`enrich_json`](Self::enrich_json) writes. Defaults to [`Schema::Ecs`].
     pub fn set_schema(&mut self, schema: Schema) -> &mut Self {
-        self.mapping = Mapping::new(self.mapping.fields.clone(), schema);
-        self.scan = self.mapping.scan();
-        self
+        self.set_mapping(self.mapping.fields.clone(), schema)
     }
 
     /// Sets the time, in seconds since the epoch, at which events without one of their own are judged. Defaults to `None`: the
@@ -139,36 +139,92 @@ impl Worker {
     /// appended as it is and counted. The line has no line end, or one that is white space to JSON, which is kept.
     ///
     /// Costs no allocation in the steady state where nothing matches.
+    #[inline]
     pub fn enrich_json(&mut self, line: &[u8], out: &mut Vec<u8>) -> bool {
         self.refresh();
-        self.counters.events += 1;
-        let Self { intel, mapping, counters, cache, located, clock, site, scan, .. } = self;
-        if scan.read(&mapping.plan, line).is_err() {
-            counters.not_json += 1;
-            out.extend_from_slice(line);
-            return false;
+        self.enrich_group([line].into_iter(), out, |matched, _| matched)
+    }
+
+    /// As [`enrich_json`](Self::enrich_json), for a block of lines: each ends with a line feed, the last one perhaps without. Says how many
+    /// matched. Faster than one by one: the waits for memory of sixteen lines pass together. These sixteen see one snapshot.
+    ///
+    /// ```
+    /// use stormtag::{Intel, Live};
+    ///
+    /// let mut worker = Live::new(Intel::empty()).worker();
+    /// let (block, mut out) = (b"{\"ip\":\"198.51.100.7\"}\nnot JSON\n", Vec::new());
+    /// assert_eq!(worker.enrich_lines(block, &mut out), 0);
+    /// assert_eq!(out, block);
+    /// ```
+    pub fn enrich_lines(&mut self, block: &[u8], out: &mut Vec<u8>) -> usize {
+        let mut lines = Lines { rest: block };
+        let mut all = 0;
+        while !lines.rest.is_empty() {
+            self.refresh();
+            let group = lines;
+            lines.nth(GROUP - 1);
+            let all_have_ends = !lines.rest.is_empty() || block.ends_with(b"\n");
+            let mut matched = 0;
+            self.enrich_group(group.take(GROUP), out, |is_match, out| {
+                out.push(b'\n');
+                matched += usize::from(is_match);
+                false
+            });
+            if !all_have_ends {
+                out.pop();
+            }
+            all += matched;
         }
-        let mut sought = Sought::new(intel, mapping, counters, cache, located);
-        if scan.repeated {
-            // Which of two members counts is for a parser to say.
-            if let Ok(event) = serde_json::from_slice::<serde_json::Value>(line) {
-                event::walk(&mapping.plan, &event, &mut |field, text| sought.see(field, text));
+        all
+    }
+
+    /// Enriches lines that see one snapshot; calls `behind` behind each of them with whether something matched, and gives what it said
+    /// of the last.
+    #[inline]
+    fn enrich_group<'l>(
+        &mut self,
+        group: impl Iterator<Item = &'l [u8]> + Clone,
+        out: &mut Vec<u8>,
+        mut behind: impl FnMut(bool, &mut Vec<u8>) -> bool,
+    ) -> bool {
+        let Self { intel, mapping, counters, cache, located, clock, site, scan, lines, ahead, .. } = self;
+        ahead.clear();
+        for (line, number) in group.clone().zip(0..) {
+            counters.events += 1;
+            if lines.len() == number {
+                lines.push(mapping.line());
             }
-        } else {
-            for hit in &scan.hits {
-                sought.see_hit(hit, line);
-            }
-            if !sought.found.sightings.is_empty() {
-                for hit in &scan.hits {
-                    sought.see_time(hit, line);
-                }
+            let Some(found) = lines.get_mut(number) else { continue };
+            found.is_json = scan.read(&mapping.plan, line, found).is_ok();
+            if found.is_json && !found.repeated {
+                found.look_ahead(&mapping.plan, line, ahead);
             }
         }
-        let enrichment = sought.finish(*clock, site);
-        let matched = enrichment.sightings().iter().any(|sighting| sighting.matches().next().is_some());
-        splice(line, scan, &enrichment, mapping, out);
+        intel.look_ahead(ahead);
+        let mut last = false;
+        for (line, found) in group.zip(&*lines) {
+            let matched = if found.is_json {
+                let mut sought = Sought::new(intel, mapping, counters, cache, located);
+                sought.see_line(line, found, ahead);
+                let enrichment = sought.finish(*clock, site);
+                splice(line, found, &enrichment, mapping, out);
+                enrichment.sightings().iter().any(|sighting| sighting.matches().next().is_some())
+            } else {
+                counters.not_json += 1;
+                out.extend_from_slice(line);
+                false
+            };
+            last = behind(matched, out);
+        }
         (counters.cache_hits, counters.cache_misses) = (cache.hits, cache.misses);
-        matched
+        last
+    }
+
+    fn set_mapping(&mut self, fields: FieldMap, schema: Schema) -> &mut Self {
+        self.mapping = Mapping::new(fields, schema);
+        self.scan = self.mapping.scan();
+        self.lines = vec![self.mapping.line()];
+        self
     }
 
     /// What this worker did since it was made.
@@ -181,6 +237,46 @@ impl Worker {
     #[must_use]
     pub fn intel(&self) -> &Intel {
         &self.intel
+    }
+}
+
+/// Lines whose addresses are looked up together.
+const GROUP: usize = 16;
+
+/// The lines of a block, without their ends.
+#[derive(Clone, Copy)]
+struct Lines<'l> {
+    rest: &'l [u8],
+}
+
+impl<'l> Iterator for Lines<'l> {
+    type Item = &'l [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'l [u8]> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', self.rest).unwrap_or(self.rest.len());
+        let (line, rest) = self.rest.split_at_checked(end)?;
+        self.rest = rest.get(1..).unwrap_or_default();
+        Some(line)
+    }
+}
+
+impl Line {
+    /// Puts the line's addresses among those that are looked up.
+    #[inline]
+    fn look_ahead(&mut self, plan: &event::Plan, line: &[u8], ahead: &mut Vec<Ahead>) {
+        for hit in &mut self.hits {
+            if hit.form == Form::Plain
+                && plan.may_be_address(hit.point)
+                && let Some(bits) = line.get(hit.start as usize..hit.end as usize).and_then(normal::v4)
+            {
+                ahead.push(Ahead::new(bits));
+                hit.ahead = ahead.len() as u32;
+            }
+        }
     }
 }
 
@@ -203,7 +299,7 @@ struct Sought<'w, 'l> {
 struct Found<'w> {
     intel: &'w Intel,
     counters: &'w mut Counters,
-    located: &'w mut Vec<(u16, u32)>,
+    located: &'w mut Vec<LocatedAt>,
     sightings: Vec<(u16, Sighting<'w>)>,
 }
 
@@ -213,7 +309,7 @@ impl<'w, 'l> Sought<'w, 'l> {
         mapping: &'w Mapping,
         counters: &'w mut Counters,
         cache: &'w mut Cache,
-        located: &'w mut Vec<(u16, u32)>,
+        located: &'w mut Vec<LocatedAt>,
     ) -> Self {
         located.clear();
         let found = Found { intel, counters, located, sightings: Vec::new() };
@@ -246,16 +342,44 @@ impl<'w, 'l> Sought<'w, 'l> {
         });
     }
 
+    /// Takes what was found in a line.
+    #[inline]
+    fn see_line(&mut self, line: &'l [u8], found: &Line, ahead: &[Ahead]) {
+        if found.repeated {
+            return self.see_repeated(line);
+        }
+        for hit in &found.hits {
+            self.see_hit(hit, line, ahead);
+        }
+        if !self.found.sightings.is_empty() {
+            for hit in &found.hits {
+                self.see_time(hit, line);
+            }
+        }
+    }
+
+    /// Which of two members counts is for a parser to say.
+    #[cold]
+    fn see_repeated(&mut self, line: &[u8]) {
+        let plan = &self.mapping.plan;
+        if let Ok(event) = serde_json::from_slice::<serde_json::Value>(line) {
+            event::walk(plan, &event, &mut |field, text| self.see(field, text));
+        }
+    }
+
     /// Takes a value found in a line.
     #[inline]
-    fn see_hit(&mut self, hit: &Hit, line: &'l [u8]) {
+    fn see_hit(&mut self, hit: &Hit, line: &'l [u8], ahead: &[Ahead]) {
         let raw = line.get(hit.start as usize..hit.end as usize).unwrap_or_default();
+        let known = || ahead.get((hit.ahead as usize).checked_sub(1)?);
         for (field, reads) in self.mapping.plan.fields_at(hit.point) {
             let nothing = match (reads, hit.form) {
                 // Time matters to what matched, and is read then.
                 (Reads::Time, _) => true,
-                (Reads::Kind(Kind::Ip), Form::Plain) => self.see_ip(field, raw),
-                (Reads::Kind(Kind::Domain), Form::Plain) => self.see_name(raw),
+                (Reads::Kind(Kind::Ip) | Reads::Host, Form::Plain) if hit.ahead != 0 => {
+                    known().is_some_and(|address| self.see_address(field, address))
+                }
+                (Reads::Kind(Kind::Domain) | Reads::Host, Form::Plain) => self.see_name(raw),
                 (Reads::Kind(Kind::Url), Form::Plain) => self.see_url(raw),
                 (_, Form::Number) => !reads.takes_numbers(),
                 _ => false,
@@ -288,26 +412,24 @@ impl<'w, 'l> Sought<'w, 'l> {
         }
     }
 
-    /// Whether this is all there is to the most frequent kind: most addresses are written as such and match nothing.
+    /// Whether this is all there is to the most frequent kind: most addresses match nothing.
     #[inline]
-    fn see_ip(&mut self, field: u16, text: &[u8]) -> bool {
-        let Some(bits) = normal::v4(text) else { return false };
-        let (cover, cell) = self.found.intel.v4(bits);
-        if !cover.is_none() {
+    fn see_address(&mut self, field: u16, address: &Ahead) -> bool {
+        if !address.cover.is_none() {
             return false;
         }
         self.found.counters.looked_up.add(Kind::Ip, 1);
-        if cell != 0 {
-            self.found.counters.located += 1;
-            self.found.located.push((field, cell));
+        self.found.counters.located += u64::from(address.cell != 0);
+        if address.cell != 0 {
+            self.found.located.push(LocatedAt { field, cell: address.cell, written: address.written });
         }
         true
     }
 
-    /// As [`see_ip`](Self::see_ip), for a name in normal form that matches nothing.
+    /// As [`see_address`](Self::see_address), for a name in normal form that matches nothing.
     #[inline]
     fn see_name(&mut self, text: &'l [u8]) -> bool {
-        if !normal::is_name(text) || self.found.intel.name(text).is_some() {
+        if !normal::is_name(text) || event::is_nothing(text) || self.found.intel.name(text).is_some() {
             return false;
         }
         self.name = text;
@@ -315,11 +437,12 @@ impl<'w, 'l> Sought<'w, 'l> {
         true
     }
 
-    /// As [`see_ip`](Self::see_ip), for a URL that matches nothing, nor its host.
+    /// As [`see_address`](Self::see_address), for a URL that matches nothing, nor its host.
     #[inline]
     fn see_url(&mut self, text: &'l [u8]) -> bool {
         let Some(host) = normal::plain_host(text) else { return false };
-        if self.found.intel.may_know_urls_of(host) || (self.name != host && self.found.intel.name(host).is_some()) {
+        let unknown = host == self.name || (normal::is_name(host) && self.found.intel.name(host).is_none());
+        if !unknown || self.found.intel.may_know_urls_of(host) {
             return false;
         }
         self.found.counters.looked_up.add(Kind::Url, 1);
@@ -332,7 +455,7 @@ impl<'w, 'l> Sought<'w, 'l> {
         let Self { mapping, found, time, .. } = self;
         let Found { intel, counters, located, mut sightings } = found;
         let time = time.map(|(_, seconds)| seconds).or(clock);
-        located.sort_by_key(|&(field, _)| field);
+        located.sort_by_key(|located| located.field);
         if sightings.is_empty() {
             return Enrichment::new(intel, &mapping.fields, located, Vec::new(), time, site);
         }
@@ -345,12 +468,19 @@ impl<'w, 'l> Sought<'w, 'l> {
 }
 
 impl<'w> Found<'w> {
+    #[inline(always)]
+    fn locate(&mut self, field: u16, cell: u32) {
+        if cell != 0
+            && let Some(geo) = self.intel.geo()
+        {
+            self.located.push(LocatedAt { field, cell, written: geo.written(cell) });
+        }
+    }
+
     fn look_up(&mut self, number: u16, path: &'w str, observable: &Observable<'_>) {
         let finding = self.intel.look_up(observable);
         self.counters.add(observable, &finding);
-        if finding.cell() != 0 {
-            self.located.push((number, finding.cell()));
-        }
+        self.locate(number, finding.cell());
         if !finding.is_empty() {
             if self.sightings.len() == SIGHTINGS {
                 self.counters.sightings_over_limit += 1;

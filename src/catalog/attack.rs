@@ -354,15 +354,29 @@ impl Draft {
     }
 
     /// Moves the entries into the catalogue.
-    fn finish(self, catalog: &mut Catalog) {
+    fn finish(mut self, catalog: &mut Catalog) {
         let mut moved = Vec::new();
+        let mut former = Vec::new();
         for (at, listed) in self.listed.iter().enumerate().filter(|(_, listed)| listed.revoked) {
             let (id, name) = (self.id(at).unwrap_or_default(), listed.entry.name());
             match self.current(at).and_then(|to| self.id(to)) {
                 // Techniques are named in plain words: under an old one another may stand today.
                 Some(to) if matches!(listed.entry, Entry::Technique(_)) => moved.push((id.to_owned(), to.to_owned())),
-                Some(to) => moved.extend([id, name].map(|name| (name.to_owned(), to.to_owned()))),
+                Some(to) => {
+                    moved.extend([id, name].map(|name| (name.to_owned(), to.to_owned())));
+                    if let Entry::Actor(actor) = &listed.entry {
+                        moved.extend(actor.aliases.iter().map(|alias| (alias.name.clone(), to.to_owned())));
+                        former.push((self.current(at), id.to_owned(), actor.ids.clone()));
+                    }
+                }
                 None => catalog.rejected.add(listed.position, &format!("{id} {name}"), Reason::Revoked),
+            }
+        }
+        for (to, id, ids) in former {
+            let to = to.and_then(|to| self.listed.get_mut(to)).map(|listed| &mut listed.entry);
+            if let Some(Entry::Actor(actor)) = to {
+                actor.ids.push(id);
+                actor.ids.extend(ids);
             }
         }
         for listed in self.listed.into_iter().filter(|listed| !listed.revoked) {

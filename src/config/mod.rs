@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::allow::Mode;
 use crate::error::Error;
 use crate::event::FieldMap;
-use crate::feed::{Columns, Defaults, Format};
+use crate::feed::{Columns, Defaults, Format, whole};
 use crate::intel::Limits;
 use crate::live::Live;
 use crate::reload::Parts;
@@ -79,7 +79,7 @@ pub struct Config {
 /// Files of one feed.
 #[derive(Clone, Debug)]
 pub struct FeedFiles {
-    /// A file, or a pattern with `*`, `?`, `[…]` or `**` for any number of folders.
+    /// A file, a folder as MISP publishes feeds, or a pattern of files with `*`, `?`, `[…]` or `**` for any number of folders.
     pub path: PathBuf,
     /// `None`: told by content.
     pub format: Option<Format>,
@@ -163,7 +163,8 @@ impl Config {
     /// expected.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+        let file = std::fs::File::open(path).map_err(|error| Error::io(path, error))?;
+        let text = whole::read(file, path)?;
         read::config(path, &text)
     }
 

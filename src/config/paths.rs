@@ -64,6 +64,9 @@ pub(crate) fn directories(path: &Path) -> Vec<PathBuf> {
     let files = if pattern { expand(path).unwrap_or_default() } else { vec![path.into()] };
     for file in files {
         found.extend(file.parent().map(Path::to_path_buf));
+        if file.is_dir() {
+            found.push(file.to_path_buf());
+        }
         found.extend(file.canonicalize().ok().and_then(|target| Some(target.parent()?.to_path_buf())));
     }
     for part in literal.ancestors().filter(|part| part.is_symlink()) {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use crate::error::Error;
+use crate::feed::whole;
 use crate::observable::Kind;
 
 /// Which fields of an event hold something to look up.
@@ -144,10 +145,11 @@ impl FieldMap {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, or a line is not `path kind [place]`: then with the line.
+    /// If the file cannot be read or is larger than 512 MiB, or a line is not `path kind [place]`: then with the line.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
+        let file = std::fs::File::open(path).map_err(|error| Error::io(path, error))?;
+        let text = whole::read(file, path)?;
         Self::parse(&path.to_string_lossy(), &text)
     }
 

@@ -14,23 +14,29 @@ pub(crate) struct Bad;
 /// Values nested deeper are refused, as `serde_json` does.
 const DEPTH: u32 = 126;
 
-/// What a scan found. Kept from line to line for its memory.
+/// Reads lines one after another.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
+    shapes: Shapes,
+    /// The keys of the top, if any of them may be a wrapper.
+    keys: Vec<(u32, u32)>,
+    /// For each point of the plan, the object in which it was seen last.
+    seen: Vec<u32>,
+    objects: u32,
+}
+
+/// What was found in a line. Kept from line to line for its memory.
+#[derive(Debug, Default)]
+pub(crate) struct Line {
     /// Mapped fields, in the order of the line.
     pub(crate) hits: Vec<Hit>,
     /// The object itself: where its closing brace stands, and whether it has members.
     pub(crate) top: Object,
     /// For each target of the plan the object that output goes into.
     pub(crate) targets: Vec<Target>,
-    shapes: Shapes,
     /// A key that leads somewhere stands twice in one object: which value counts is for a parser to say.
     pub(crate) repeated: bool,
-    /// The keys of the top, if any of them may be a wrapper.
-    keys: Vec<(u32, u32)>,
-    /// For each point of the plan, the object in which it was seen last.
-    seen: Vec<u32>,
-    objects: u32,
+    pub(crate) is_json: bool,
 }
 
 /// A value that a field of the map holds.
@@ -42,6 +48,8 @@ pub(crate) struct Hit {
     pub(crate) start: u32,
     pub(crate) end: u32,
     pub(crate) form: Form,
+    /// Its number among the addresses that are looked up ahead, from 1; 0: it is none.
+    pub(crate) ahead: u32,
 }
 
 /// How a value is written.
@@ -65,17 +73,17 @@ pub(crate) struct Target {
 }
 
 impl Scan {
-    /// For lines that are read with this plan, which has so many targets.
-    pub(crate) fn new(plan: &Plan, targets: usize) -> Self {
-        Self { seen: vec![0; plan.len()], targets: vec![Target::default(); targets], ..Self::default() }
+    /// For lines that are read with this plan.
+    pub(crate) fn new(plan: &Plan) -> Self {
+        Self { seen: vec![0; plan.len()], ..Self::default() }
     }
 
     /// Reads a line. Trailing white space, such as a carriage return, is allowed. The plan is that of [`new`](Self::new).
-    pub(crate) fn read(&mut self, plan: &Plan, line: &[u8]) -> Result<(), Bad> {
-        self.hits.clear();
+    pub(crate) fn read(&mut self, plan: &Plan, line: &[u8], found: &mut Line) -> Result<(), Bad> {
+        found.hits.clear();
+        found.repeated = false;
+        found.targets.fill(Target::default());
         self.keys.clear();
-        self.repeated = false;
-        self.targets.fill(Target::default());
         if self.objects > u32::MAX / 2 {
             self.seen.fill(0);
             self.objects = 0;
@@ -90,19 +98,26 @@ impl Scan {
         if !sound || tokens.byte(open) != b'{' {
             return Err(Bad);
         }
-        let end = Reader { tokens, plan, scan: self }.top(open);
-        self.top = tokens.object(end).ok_or(Bad)?;
+        let end = Reader { tokens, plan, scan: self, found }.top(open);
+        found.top = tokens.object(end).ok_or(Bad)?;
         if tokens.space(end) != line.len() {
             return Err(Bad);
         }
         self.shapes.end();
-        if plan.wrapped().is_some() && self.hits.iter().any(|hit| hit.point.wrapped.is_some()) {
+        if plan.wrapped().is_some() && found.hits.iter().any(|hit| hit.point.wrapped.is_some()) {
             // A wrapper that stands twice holds what the last of them holds.
             let key = |&(start, end): &(u32, u32)| line.get(start as usize..end as usize);
             self.keys.sort_unstable_by_key(key);
-            self.repeated |= self.keys.windows(2).any(|pair| pair.first().map(key) == pair.last().map(key));
+            found.repeated |= self.keys.windows(2).any(|pair| pair.first().map(key) == pair.last().map(key));
         }
         Ok(())
+    }
+}
+
+impl Line {
+    /// For a plan that has so many targets.
+    pub(crate) fn new(targets: usize) -> Self {
+        Self { targets: vec![Target::default(); targets], ..Self::default() }
     }
 
     /// What stands where the output of this number goes.
@@ -118,6 +133,7 @@ struct Reader<'s> {
     tokens: Tokens<'s>,
     plan: &'s Plan,
     scan: &'s mut Scan,
+    found: &'s mut Line,
 }
 
 impl Reader<'_> {
@@ -135,7 +151,7 @@ impl Reader<'_> {
                     self.scan.keys.push((key.0 as u32, key.1 as u32));
                 }
                 at = if !text {
-                    self.read(value, true, next, instance, DEPTH)
+                    self.read(tokens.space(value), true, next, instance, DEPTH)
                 } else if next.leads_somewhere() {
                     self.met(true, next, instance);
                     self.value(value - 1, next, DEPTH)
@@ -221,7 +237,7 @@ impl Reader<'_> {
         let below = |node| plan.below(node, key.as_bytes());
         if top && plan.wrapped().is_some() {
             // With escapes a wrapper is not known by its bytes.
-            self.scan.repeated = true;
+            self.found.repeated = true;
             return Point { here: point.here.and_then(below), wrapped: plan.wrapped() };
         }
         Point { here: point.here.and_then(below), wrapped: point.wrapped.and_then(below) }
@@ -251,7 +267,7 @@ impl Reader<'_> {
         // The roots of wrapped paths are met once a member, which repeats nothing.
         for node in next.here.into_iter().chain(next.wrapped.filter(|_| !top)) {
             if let Some(seen) = self.scan.seen.get_mut(node.index()) {
-                self.scan.repeated |= *seen == instance;
+                self.found.repeated |= *seen == instance;
                 *seen = instance;
             }
         }
@@ -265,7 +281,7 @@ impl Reader<'_> {
             _ => None,
         };
         let object = end.and_then(|end| self.tokens.object(end));
-        let target = self.scan.targets.get_mut(usize::from(number))?;
+        let target = self.found.targets.get_mut(usize::from(number))?;
         match mark {
             Mark::Target(_) if end.is_some() => target.object = object,
             // A key with dots, or a member of the object: in the way both.
@@ -309,7 +325,7 @@ impl Reader<'_> {
     #[inline]
     fn hit(&mut self, point: Point, start: usize, end: usize, form: Form) {
         if self.plan.is_field(point) {
-            self.scan.hits.push(Hit { point, start: start as u32, end: end as u32, form });
+            self.found.hits.push(Hit { point, start: start as u32, end: end as u32, form, ahead: 0 });
         }
     }
 
@@ -385,10 +401,10 @@ mod tests {
     }
 
     fn scanned(plan: &Plan, line: &[u8]) -> Option<(Vec<(u16, String)>, bool)> {
-        let mut scan = Scan::new(plan, 1);
-        scan.read(plan, line).ok()?;
+        let (mut scan, mut found) = (Scan::new(plan), Line::new(1));
+        scan.read(plan, line, &mut found).ok()?;
         let mut seen = Vec::new();
-        for hit in &scan.hits {
+        for hit in &found.hits {
             let text = &line[hit.start as usize..hit.end as usize];
             let text = match hit.form {
                 Form::Escaped => decode(text).unwrap(),
@@ -399,23 +415,23 @@ mod tests {
         }
         seen.retain(|(field, _)| *field != 3);
         seen.sort();
-        Some((seen, scan.repeated))
+        Some((seen, found.repeated))
     }
 
     #[test]
     fn targets_are_found() {
         let plan = plan();
-        let mut scan = Scan::new(&plan, 1);
+        let (mut scan, mut found) = (Scan::new(&plan), Line::new(1));
         let line = br#" {"source": {"ip":"x"} , "z":1}"#;
-        scan.read(&plan, line).unwrap();
-        assert_eq!(scan.targets[0].object, Some(Object { close: 21, empty: false }));
-        assert_eq!(scan.top, Object { close: 30, empty: false });
-        scan.read(&plan, br#"{"source.ip":"x"}"#).unwrap();
-        assert_eq!(scan.targets[0], Target { object: None, dotted: true, taken: false });
-        scan.read(&plan, br#"{"source":{"geo":1}}"#).unwrap();
-        assert!(scan.targets[0].taken);
-        scan.read(&plan, br#"{"source":"x"}"#).unwrap();
-        assert!(scan.targets[0].taken);
+        scan.read(&plan, line, &mut found).unwrap();
+        assert_eq!(found.targets[0].object, Some(Object { close: 21, empty: false }));
+        assert_eq!(found.top, Object { close: 30, empty: false });
+        scan.read(&plan, br#"{"source.ip":"x"}"#, &mut found).unwrap();
+        assert_eq!(found.targets[0], Target { object: None, dotted: true, taken: false });
+        scan.read(&plan, br#"{"source":{"geo":1}}"#, &mut found).unwrap();
+        assert!(found.targets[0].taken);
+        scan.read(&plan, br#"{"source":"x"}"#, &mut found).unwrap();
+        assert!(found.targets[0].taken);
     }
 
     /// JSON by a coin: mostly well-formed, of keys that lead somewhere, sometimes with a byte struck out or replaced.

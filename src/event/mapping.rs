@@ -1,7 +1,7 @@
 //! A field map and a schema, compiled for a worker.
 
 use super::fields::FieldMap;
-use super::json::Scan;
+use super::json::{Line, Scan};
 use super::plan::Plan;
 use crate::schema::{Schema, has_as};
 
@@ -13,6 +13,8 @@ pub(crate) struct Mapping {
     pub(crate) plan: Plan,
     /// The objects at the top of an event that output goes into.
     pub(crate) targets: Vec<Box<str>>,
+    /// What opens each of them behind another member: `,"source":{`.
+    pub(crate) openings: Vec<Box<[u8]>>,
     /// For each field the target that describes its address, and whether that says the autonomous system.
     described_in: Vec<Option<(u8, bool)>>,
 }
@@ -34,12 +36,19 @@ impl Mapping {
         let names: Vec<(&str, &[&str])> =
             targets.iter().map(|target| (&**target, schema.written_into(target))).collect();
         let plan = Plan::new(&fields, &names);
-        Self { fields, schema, plan, targets, described_in }
+        let openings =
+            targets.iter().map(|name| format!(",{}:{{", serde_json::Value::from(&**name)).into_bytes().into());
+        Self { fields, schema, plan, openings: openings.collect(), targets, described_in }
     }
 
     /// What reads lines with this plan.
     pub(crate) fn scan(&self) -> Scan {
-        Scan::new(&self.plan, self.targets.len())
+        Scan::new(&self.plan)
+    }
+
+    /// What is found in a line with this plan.
+    pub(crate) fn line(&self) -> Line {
+        Line::new(self.targets.len())
     }
 
     /// The target that describes the address of a field, and whether that says the autonomous system.

@@ -4,10 +4,8 @@ use super::fields::Reads;
 use crate::observable::{Kind, Observable};
 
 /// Calls `see` with each value that the text of a field holds, and its kind. Whether it is such a value is yet to be seen.
-///
-/// What loggers write for "nothing" is not a value.
 pub(crate) fn read<'t>(reads: Reads, text: &'t str, see: &mut dyn FnMut(Kind, &'t str)) {
-    if matches!(text, "" | "-" | "(empty)" | "N/A" | "null" | "none") {
+    if is_nothing(text.as_bytes()) {
         return;
     }
     match reads {
@@ -38,6 +36,12 @@ pub(crate) fn read<'t>(reads: Reads, text: &'t str, see: &mut dyn FnMut(Kind, &'
         }
         Reads::Time => {}
     }
+}
+
+/// Whether it is what loggers write for "nothing".
+#[inline]
+pub(crate) fn is_nothing(text: &[u8]) -> bool {
+    text.len() < 8 && matches!(text, b"" | b"-" | b"(empty)" | b"N/A" | b"null" | b"none")
 }
 
 impl Reads {

@@ -10,27 +10,64 @@ use super::{Anonymity, Asn, Place};
 #[derive(Default)]
 pub(super) struct Answers {
     cells: Vec<Cell>,
+    anonymity: Vec<Anonymity>,
     asns: Vec<AsnRow>,
     places: Vec<PlaceRow>,
     text: String,
 }
 
+/// Where in the text a row begins, that of an autonomous system and that of a place. A row begins with a [`Head`].
 #[derive(Clone, Copy)]
 struct Cell {
-    /// The number of a row, and above it the anonymity.
     asn: u32,
     place: u32,
 }
 
-/// Bits for the number of a row; six are left for the anonymity.
-const ROW_BITS: u32 = 26;
+/// What a row begins with: its number, and how many bytes behind it are as they are written. One load behind the cell gives both the
+/// length and the text; a number of seven bits in each byte leaves the text a text.
+struct Head {
+    row: u32,
+    written: u32,
+}
+
+impl Head {
+    const LENGTH: usize = 8;
+
+    /// Four bytes of row, four of length. Rows are fewer than 2^28, texts shorter than 2^16.
+    fn bytes(&self) -> [u8; Self::LENGTH] {
+        let both = u64::from(self.row) | u64::from(self.written) << 28;
+        std::array::from_fn(|at| (both >> (7 * at)) as u8 & 0x7f)
+    }
+
+    #[inline(always)]
+    fn row(bytes: [u8; Self::LENGTH]) -> usize {
+        bytes.iter().take(4).rev().fold(0, |row, &byte| row << 7 | usize::from(byte))
+    }
+
+    #[inline(always)]
+    fn written([_, _, _, _, a, b, c, _]: [u8; Self::LENGTH]) -> u32 {
+        u32::from(a) | u32::from(b) << 7 | u32::from(c) << 14
+    }
+}
+
+/// A part of the text.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Span {
+    start: u32,
+    length: u32,
+}
+
+/// What is written of an address: `"as":{…}` and `"geo":{…}`, as ECS has them; either may be empty.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Written {
+    asn: Span,
+    place: Span,
+}
 
 struct AsnRow {
     number: u32,
-    /// Where in the text its own begins.
+    /// Where in the text its parts begin.
     text: u32,
-    /// So many bytes of it are `"as":{…}`.
-    written: u16,
     organization: Part,
     isp: Part,
     domain: Part,
@@ -40,8 +77,6 @@ struct PlaceRow {
     /// Latitude and longitude.
     at: Option<(f64, f64)>,
     text: u32,
-    /// So many bytes of it are `"geo":{…}`.
-    written: u16,
     parts: [Part; 9],
 }
 
@@ -62,18 +97,18 @@ pub(super) const LONGEST: usize = 1000;
 impl Answers {
     pub(super) fn new(from: &Cells) -> Result<Self, TooMuch> {
         let mut text = String::new();
-        let asns = from.asns().map(|asn| AsnRow::write(&asn, &mut text)).collect::<Result<Vec<_>, _>>()?;
-        let places = from.places().map(|place| PlaceRow::write(&place, &mut text)).collect::<Result<Vec<_>, _>>()?;
-        let cell = |(asn, place, anonymity): (u32, u32, Anonymity)| {
-            if asn >> ROW_BITS == 0 {
-                Ok(Cell { asn: asn | u32::from(anonymity.0) << ROW_BITS, place })
-            } else {
-                Err(TooMuch)
-            }
-        };
-        let cells = from.cells().map(cell).collect::<Result<Vec<_>, _>>()?;
+        let (asns, asn_at): (Vec<_>, Vec<_>) = written(from.asns(), |asn, row| AsnRow::write(&asn, row), &mut text)?;
+        let (places, place_at): (Vec<_>, Vec<_>) =
+            written(from.places(), |place, row| PlaceRow::write(&place, row), &mut text)?;
+        let start = |starts: &[u32], id: u32| starts.get(id as usize).copied().unwrap_or_default();
+        let cells =
+            from.cells().map(|(asn, place, _)| Cell { asn: start(&asn_at, asn), place: start(&place_at, place) });
+        let anonymity = from.cells().map(|(.., anonymity)| anonymity);
+        // Most databases say nothing of it.
+        let anonymity = if anonymity.clone().all(Anonymity::is_empty) { Vec::new() } else { anonymity.collect() };
+        let cells = cells.collect();
         text.shrink_to_fit();
-        Ok(Self { cells, asns, places, text })
+        Ok(Self { cells, anonymity, asns, places, text })
     }
 
     /// The autonomous system; one without a number is nobody's (RFC 7607): the database names an organisation or a provider alone.
@@ -111,40 +146,54 @@ impl Answers {
     }
 
     pub(super) fn anonymity(&self, cell: u32) -> Anonymity {
-        Anonymity(self.cell(cell).map_or(0, |cell| (cell.asn >> ROW_BITS) as u8))
+        self.anonymity.get(cell as usize).copied().unwrap_or_default()
     }
 
-    /// `"as":{…}` and `"geo":{…}`, as ECS has them; each is empty where nothing is known.
-    #[inline]
-    pub(super) fn written(&self, cell: u32) -> (&str, &str) {
-        let text = |start: u32, length: u16| {
-            let start = start as usize;
-            self.text.get(start..start + usize::from(length)).unwrap_or_default()
+    /// Where what is written of the addresses in a cell stands.
+    #[inline(always)]
+    pub(super) fn written(&self, cell: u32) -> Written {
+        let Some(cell) = self.cells.get(cell as usize) else { return Written::default() };
+        let span = |start: u32| {
+            let length = self.head(start).map_or(0, Head::written);
+            Span { start: start + Head::LENGTH as u32, length }
         };
-        let asn = self.asn_row(cell).map_or("", |row| text(row.text, row.written));
-        (asn, self.place_row(cell).map_or("", |row| text(row.text, row.written)))
+        Written { asn: span(cell.asn), place: span(cell.place) }
+    }
+
+    /// `"as":{…}` and `"geo":{…}`.
+    #[inline]
+    pub(super) fn text(&self, written: Written) -> (&[u8], &[u8]) {
+        let text = |Span { start, length }: Span| {
+            let start = start as usize;
+            self.text.as_bytes().get(start..start + length as usize).unwrap_or_default()
+        };
+        (text(written.asn), text(written.place))
     }
 
     /// Bytes on the heap.
     pub(super) fn memory(&self) -> usize {
-        size_of_val(&*self.cells) + size_of_val(&*self.asns) + size_of_val(&*self.places) + self.text.capacity()
+        size_of_val(&*self.cells)
+            + size_of_val(&*self.anonymity)
+            + size_of_val(&*self.asns)
+            + size_of_val(&*self.places)
+            + self.text.capacity()
     }
 
-    #[inline]
-    fn cell(&self, cell: u32) -> Option<Cell> {
-        self.cells.get(cell as usize).copied()
+    #[inline(always)]
+    fn head(&self, start: u32) -> Option<[u8; Head::LENGTH]> {
+        self.text.as_bytes().get(start as usize..)?.first_chunk().copied()
     }
 
     #[inline]
     fn asn_row(&self, cell: u32) -> Option<&AsnRow> {
-        let row = self.asns.get((self.cell(cell)?.asn & ((1 << ROW_BITS) - 1)) as usize)?;
+        let row = self.asns.get(Head::row(self.head(self.cells.get(cell as usize)?.asn)?))?;
         (row.number != 0).then_some(row)
     }
 
     #[inline]
     fn place_row(&self, cell: u32) -> Option<&PlaceRow> {
-        let row = self.places.get(self.cell(cell)?.place as usize)?;
-        (row.written != 0).then_some(row)
+        let head = self.head(self.cells.get(cell as usize)?.place)?;
+        if Head::written(head) == 0 { None } else { self.places.get(Head::row(head)) }
     }
 
     #[inline]
@@ -154,9 +203,34 @@ impl Answers {
     }
 }
 
+/// Writes rows one after another; gives where in the text each begins.
+fn written<T, Row>(
+    all: impl Iterator<Item = T>,
+    write: impl Fn(T, &mut Writer<'_>) -> Result<Row, TooMuch>,
+    text: &mut String,
+) -> Result<(Vec<Row>, Vec<u32>), TooMuch> {
+    let (mut rows, mut starts) = (Vec::new(), Vec::new());
+    for (one, number) in all.zip(0u32..) {
+        if number >> 28 != 0 {
+            return Err(TooMuch);
+        }
+        starts.push(u32::try_from(text.len()).map_err(|_| TooMuch)?);
+        let head = text.len();
+        text.push_str(EMPTY_HEAD);
+        let start = u32::try_from(text.len()).map_err(|_| TooMuch)?;
+        let mut writer = Writer { text: &mut *text, start, written: 0 };
+        rows.push(write(one, &mut writer)?);
+        let bytes = Head { row: number, written: u32::from(writer.written) }.bytes();
+        text.replace_range(head..head + Head::LENGTH, std::str::from_utf8(&bytes).map_err(|_| TooMuch)?);
+    }
+    Ok((rows, starts))
+}
+
+/// What keeps the place of a head.
+const EMPTY_HEAD: &str = "00000000";
+
 impl AsnRow {
-    fn write(asn: &Asn<'_>, text: &mut String) -> Result<Self, TooMuch> {
-        let mut row = Writer::begin(text)?;
+    fn write(asn: &Asn<'_>, row: &mut Writer<'_>) -> Result<Self, TooMuch> {
         let mut organization = None;
         if asn.number != 0 {
             row.push(&format!("\"as\":{{\"number\":{}", asn.number));
@@ -167,10 +241,9 @@ impl AsnRow {
             }
             row.push("}");
         }
-        let written = row.length()?;
+        row.written = row.length()?;
         Ok(Self {
             number: asn.number,
-            written,
             organization: row.part(organization, asn.organization)?,
             isp: row.part(None, asn.isp)?,
             domain: row.part(None, asn.domain)?,
@@ -180,8 +253,7 @@ impl AsnRow {
 }
 
 impl PlaceRow {
-    fn write(place: &Place<'_>, text: &mut String) -> Result<Self, TooMuch> {
-        let mut row = Writer::begin(text)?;
+    fn write(place: &Place<'_>, row: &mut Writer<'_>) -> Result<Self, TooMuch> {
         let names = [
             (",\"city_name\":", place.city_name),
             (",\"continent_code\":", place.continent_code),
@@ -211,12 +283,12 @@ impl PlaceRow {
             // In place of the first member's comma.
             row.text.replace_range(open..=open, "{");
         }
-        let written = row.length()?;
+        row.written = row.length()?;
         let mut parts = [Part::default(); 9];
         for (part, (inside, (_, name))) in parts.iter_mut().zip(inside.into_iter().zip(names)) {
             *part = row.part(inside, name)?;
         }
-        Ok(Self { at, text: row.start, written, parts })
+        Ok(Self { at, text: row.start, parts })
     }
 }
 
@@ -224,14 +296,11 @@ impl PlaceRow {
 struct Writer<'t> {
     text: &'t mut String,
     start: u32,
+    /// So many bytes of the row are as they are written; the others only make parts of it whole.
+    written: u16,
 }
 
-impl<'t> Writer<'t> {
-    fn begin(text: &'t mut String) -> Result<Self, TooMuch> {
-        let start = u32::try_from(text.len()).map_err(|_| TooMuch)?;
-        Ok(Self { text, start })
-    }
-
+impl Writer<'_> {
     fn push(&mut self, text: &str) {
         self.text.push_str(text);
     }
@@ -308,12 +377,13 @@ mod tests {
             }
         }
         let answers = Answers::new(&cells.finish()).unwrap();
-        assert_eq!(answers.written(0), ("", ""));
+        assert_eq!(answers.text(answers.written(0)), (&b""[..], &b""[..]));
         for (cell, asn, place) in pairs {
             assert_eq!(answers.asn(cell), Some(asn).filter(|asn| asn.number != 0));
             assert_eq!(answers.place(cell), Some(place).filter(|place| *place != Place::default()));
             assert_eq!(answers.anonymity(cell), Anonymity::VPN);
-            let (written_as, written_geo) = answers.written(cell);
+            let (written_as, written_geo) = answers.text(answers.written(cell));
+            let [written_as, written_geo] = [written_as, written_geo].map(|text| std::str::from_utf8(text).unwrap());
             let members = [written_as, written_geo].into_iter().filter(|member| !member.is_empty());
             let object = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
             let value: serde_json::Value = serde_json::from_str(&object).unwrap();

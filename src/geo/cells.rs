@@ -94,7 +94,7 @@ impl Cells {
     }
 
     /// Each cell's autonomous system, place and anonymity, by id.
-    pub(super) fn cells(&self) -> impl Iterator<Item = (u32, u32, Anonymity)> + '_ {
+    pub(super) fn cells(&self) -> impl Iterator<Item = (u32, u32, Anonymity)> + Clone + '_ {
         self.cells.iter().map(|cell| (cell.asn, cell.place, cell.anonymity))
     }
 

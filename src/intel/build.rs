@@ -169,6 +169,8 @@ impl IntelBuilder {
         content.value(&catalog.all_actors());
         content.value(&catalog.all_campaigns());
         content.value(&catalog.all_claims());
+        content.value(&catalog.all_software());
+        content.value(&catalog.all_techniques());
         content.hash(self.geo.as_ref().map_or(0, |geo| geo.content()));
         content.number(u64::from(self.limits.shortest_v4) << 8 | u64::from(self.limits.shortest_v6));
         for allowed in [self.limits.special_use, self.limits.single_labels, self.limits.public_suffixes] {

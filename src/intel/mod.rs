@@ -1,6 +1,7 @@
 //! Intel: everything known, compiled for look-up. It never changes.
 
 mod addresses;
+mod ahead;
 mod build;
 mod counts;
 mod covers;
@@ -25,6 +26,7 @@ pub use finding::{Allowed, Finding, Match};
 pub use limits::Limits;
 pub use records::Subject;
 
+pub(crate) use ahead::Ahead;
 pub(crate) use covers::CoverId;
 pub(crate) use finding::{Identity, Place as FoundAt};
 pub(crate) use records::{Link, SubjectId};
@@ -77,6 +79,9 @@ pub(crate) struct Listed {
     /// What is left of a match where it informs.
     pub(crate) specificity: Specificity,
 }
+
+/// Values that are looked up side by side.
+const GROUP: usize = 32;
 
 impl Intel {
     /// An `Intel` that knows nothing.
@@ -141,6 +146,44 @@ impl Intel {
         }
     }
 
+    /// What is known of each of these values, in their order: as [`look_up`](Self::look_up), for less where many are asked for at once,
+    /// since their waits for memory pass together. Appends to `findings`; allocates for that alone.
+    ///
+    /// ```
+    /// use stormtag::{Intel, Kind, Observable};
+    ///
+    /// let intel = Intel::empty();
+    /// let flow = [Observable::parse(Kind::Ip, "198.51.100.7")?, Observable::parse(Kind::Domain, "www.example.com")?];
+    /// let mut findings = Vec::new();
+    /// intel.look_up_many(&flow, &mut findings);
+    /// assert!(findings.iter().all(|finding| finding.is_empty()));
+    /// # Ok::<(), stormtag::NotObservable>(())
+    /// ```
+    pub fn look_up_many<'i>(&'i self, observables: &[Observable<'_>], findings: &mut Vec<Finding<'i>>) {
+        findings.reserve(observables.len());
+        for group in observables.chunks(GROUP) {
+            let mut ahead = [Ahead::new(0); GROUP];
+            let mut count = 0;
+            for observable in group {
+                if let (Key::Address(IpAddr::V4(address)), Some(slot)) = (observable.key(), ahead.get_mut(count)) {
+                    *slot = Ahead::new(address.to_bits());
+                    count += 1;
+                }
+            }
+            let Some(known) = ahead.get_mut(..count) else { continue };
+            self.look_ahead(known);
+            let mut known = known.iter();
+            findings.extend(group.iter().map(|observable| match observable.key() {
+                Key::Address(IpAddr::V4(address)) => {
+                    let known = known.next().copied().unwrap_or_else(|| Ahead::new(0));
+                    let at = FoundAt { cover: known.cover, entry: 0, address: Some((*address).into()) };
+                    Finding::new(self, observable.kind(), at, known.cell)
+                }
+                _ => self.look_up(observable),
+            }));
+        }
+    }
+
     fn finding(&self, kind: Kind, found: Option<(CoverId, u32)>) -> Finding<'_> {
         let (cover, entry) = found.unwrap_or_default();
         Finding::new(self, kind, FoundAt { cover, entry, address: None }, 0)
@@ -155,12 +198,6 @@ impl Intel {
     #[inline]
     pub(crate) fn cell(&self, address: IpAddr) -> u32 {
         self.geo.as_ref().map_or(0, |geo| geo.cell(address))
-    }
-
-    /// What covers an IPv4 address, and the cell that holds it.
-    #[inline]
-    pub(crate) fn v4(&self, bits: u32) -> (CoverId, u32) {
-        (self.addresses.get_v4(bits), self.geo.as_ref().map_or(0, |geo| geo.cell_v4(bits)))
     }
 
     #[inline]

@@ -72,15 +72,14 @@ pub(crate) fn lacks_scheme(text: &str) -> bool {
     !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The host, where it takes no more than a look to see that the text is a URL and its host a name in normal form. What the
-/// rest of it becomes in normal form is left open. `None` for many that are URLs.
+/// What stands where the host of a URL does, in a text of which no more needs to be seen to know that it is one: if this is a name
+/// in normal form, it is the host in normal form too. `None` for many that are URLs.
 #[inline]
 pub(crate) fn plain_host(text: &[u8]) -> Option<&[u8]> {
     // Three bytes for one are the most that encoding takes.
     let rest = text.strip_prefix(b"http").filter(|_| text.len() <= LONGEST / 3)?;
     let after = rest.strip_prefix(b"://").or_else(|| rest.strip_prefix(b"s://"))?;
-    let host = after.get(..memchr::memchr(b'/', after).unwrap_or(after.len()))?;
-    name::is_normal(host).then_some(host)
+    after.get(..memchr::memchr(b'/', after).unwrap_or(after.len()))
 }
 
 /// Whether the bytes are surely a URL in normal form. It says no to some that are: other schemes, IPv6 hosts, rare bytes.
@@ -468,6 +467,21 @@ mod tests {
         let query = "|\\?[ -~]{0,12}|#[a-z]{0,3}|\\?\\PC{0,6}";
         let scheme = "https?://|HTTP://|ftp://|wss?://|ldap://|http:/|[a-z]{1,5}://|http://[a-z]{0,3}(:[a-z]{0,2})?@";
         (scheme, host, port, rest, query).prop_map(|(a, b, c, d, e)| format!("{a}{b}{c}{d}{e}"))
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_host_is_the_host(
+            scheme in prop::sample::select(vec!["http://", "https://", "http:/", "HTTP://", "https:///", "httpss://"]),
+            host in "([a-zA-Z0-9_.@:%?#\\\\-]|xn--|[äß。\t]){0,20}",
+            rest in "(/\\PC{0,30})?",
+        ) {
+            let text = format!("{scheme}{host}{rest}");
+            if let Some(host) = plain_host(text.as_bytes()).filter(|host| name::is_normal(host)) {
+                let normal = url(&text).map_err(|why| TestCaseError::fail(format!("{text}: {why}")))?;
+                prop_assert_eq!(super::host(&normal).as_bytes(), host, "{}", text);
+            }
+        }
     }
 
     proptest! {

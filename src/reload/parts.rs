@@ -1,6 +1,6 @@
 //! What the files of a configuration hold: read once, kept, and read again only where a file has changed.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::catalog::Catalog;
 use crate::config::{AllowFiles, Config, FeedFiles, WhenEmpty, expand};
 use crate::error::Error;
 use crate::feed::{Feed, Reason, open::decode};
-use crate::generation::Hashing;
+use crate::generation::{Content, Hashing};
 use crate::geo::Geo;
 use crate::intel::{Intel, IntelBuilder};
 use crate::report::Report;
@@ -195,6 +195,12 @@ impl<T> Kept<T> {
     /// Reads the file once, and hashes what was read: it may change at any time.
     fn read(path: Arc<Path>, read: impl FnOnce(&mut dyn Read, &Path) -> Result<T, Error>) -> Result<Self, Error> {
         let failed = |error| Error::io(&*path, error);
+        if path.is_dir() {
+            // Before it is read: what changes meanwhile is seen by the next look.
+            let hash = hash_of(&path)?;
+            let value = Arc::new(read(&mut Folder, &path)?);
+            return Ok(Self { path, hash, value });
+        }
         let mut hashing = Hashing::new(File::open(&path).map_err(failed)?);
         let value = Arc::new(read(&mut hashing, &path)?);
         let hash = hashing.finish().map_err(failed)?;
@@ -202,12 +208,37 @@ impl<T> Kept<T> {
     }
 }
 
+/// Stands for the bytes of a folder: only feeds can be one.
+struct Folder;
+
+impl Read for Folder {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::IsADirectory.into())
+    }
+}
+
+/// The hash of a file, or of the files in a folder and their names, as MISP publishes feeds.
 fn hash_of(path: &Path) -> Result<u128, Error> {
-    File::open(path).and_then(|file| Hashing::new(file).finish()).map_err(|error: io::Error| Error::io(path, error))
+    let failed = |error: io::Error| Error::io(path, error);
+    if !path.is_dir() {
+        return File::open(path).and_then(|file| Hashing::new(file).finish()).map_err(failed);
+    }
+    let entries: io::Result<Vec<_>> = fs::read_dir(path).map_err(failed)?.map(|entry| Ok(entry?.path())).collect();
+    let mut files: Vec<_> = entries.map_err(failed)?.into_iter().filter(|path| path.is_file()).collect();
+    files.sort();
+    let mut content = Content::new();
+    for file in files {
+        content.part(file.file_name().unwrap_or_default().as_encoded_bytes());
+        content.hash(hash_of(&file)?);
+    }
+    Ok(content.finish())
 }
 
 fn feed(reader: &mut dyn Read, path: &Path, files: &FeedFiles) -> Result<Feed, Error> {
     let name = path.to_string_lossy();
+    if path.is_dir() {
+        return Feed::open(path, files.format, &files.defaults);
+    }
     match &files.columns {
         Some(columns) => Feed::read_table(reader, &name, columns, &files.defaults),
         None => Feed::read(reader, &name, files.format, &files.defaults),

@@ -1,27 +1,27 @@
 //! Writes an enrichment into the bytes of a line.
 //!
 //! Most lines have nothing where output goes: what is said of addresses is copied, as the databases keep it, to the ends of objects
-//! that the scan has noted. All others take the way of [`merge`], which gives the same.
+//! that were noted when it was read. All others take the way of [`merge`], which gives the same.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Patch, Schema, ecs};
-use crate::enrichment::Enrichment;
-use crate::event::{Mapping, Object, Scan, merge};
+use crate::enrichment::{Enrichment, LocatedAt};
+use crate::event::{Line, Mapping, Object, merge};
 
 /// Appends the line with the enrichment in it.
 #[inline]
-pub(crate) fn splice(line: &[u8], scan: &Scan, enrichment: &Enrichment<'_>, mapping: &Mapping, out: &mut Vec<u8>) {
+pub(crate) fn splice(line: &[u8], found: &Line, enrichment: &Enrichment<'_>, mapping: &Mapping, out: &mut Vec<u8>) {
     if enrichment.is_empty() {
         out.extend_from_slice(line);
         return;
     }
     let start = out.len();
     let spliced = match mapping.schema {
-        _ if scan.repeated => None,
-        Schema::Ecs => ecs_members(line, scan, enrichment, mapping, out),
-        Schema::Native => native_members(line, scan, enrichment, out),
+        _ if found.repeated => None,
+        Schema::Ecs => ecs_members(line, found, enrichment, mapping, out),
+        Schema::Native => native_members(line, found, enrichment, out),
     };
     if spliced.is_none() {
         out.truncate(start);
@@ -46,24 +46,25 @@ struct Described<'g> {
     /// The number of its target.
     number: u8,
     /// `"as":{…}` and `"geo":{…}`; either may be empty.
-    asn: &'g str,
-    geo: &'g str,
+    asn: &'g [u8],
+    geo: &'g [u8],
 }
 
 impl Described<'_> {
     fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.asn.as_bytes());
+        out.reserve(self.asn.len() + self.geo.len() + 2);
+        out.extend_from_slice(self.asn);
         if !self.asn.is_empty() && !self.geo.is_empty() {
             out.push(b',');
         }
-        out.extend_from_slice(self.geo.as_bytes());
+        out.extend_from_slice(self.geo);
     }
 }
 
 /// `None`: something is in the way.
 fn ecs_members(
     line: &[u8],
-    scan: &Scan,
+    found: &Line,
     enrichment: &Enrichment<'_>,
     mapping: &Mapping,
     out: &mut Vec<u8>,
@@ -71,16 +72,16 @@ fn ecs_members(
     let mut all = [Described::default(); ENTITIES];
     let mut count = 0;
     let (mut is_there, mut is_dotted) = (false, false);
-    for &(field, cell) in enrichment.located {
+    for &LocatedAt { field, written, .. } in enrichment.located {
         let Some((number, with_as)) = mapping.described_in(field) else { continue };
-        let (asn, geo) = enrichment.intel.geo()?.written(cell);
-        let asn = if with_as { asn } else { "" };
+        let (asn, geo) = enrichment.intel.geo()?.text(written);
+        let asn = if with_as { asn } else { &[] };
         // Of several addresses of one entity the first in the order of the map of which something can be said.
         let earlier = all.get(..count)?.iter().any(|other| other.number == number);
         if earlier || asn.is_empty() && geo.is_empty() {
             continue;
         }
-        let target = scan.target(number);
+        let target = found.target(number);
         if target.taken {
             return None;
         }
@@ -90,38 +91,37 @@ fn ecs_members(
         count += 1;
     }
     let described = all.get_mut(..count)?;
-    let mut ends = Ends::new(line, scan);
+    let mut ends = Ends::new(line, found);
     if is_there {
-        inside(scan, described, &mut ends, out);
+        inside(found, described, &mut ends, out);
     }
     ends.copy_to_top(out);
     for entity in &*described {
-        let target = scan.target(entity.number);
-        let name = mapping.targets.get(usize::from(entity.number))?;
+        let target = found.target(entity.number);
         if target.object.is_some() {
             continue;
         }
         if is_dotted && target.dotted {
-            beside(name, entity, &mut ends, out)?;
+            beside(mapping.targets.get(usize::from(entity.number))?, entity, &mut ends, out);
             continue;
         }
-        ends.comma(out);
-        out.push(b'"');
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b"\":{");
+        let opening = mapping.openings.get(usize::from(entity.number))?;
+        // The first member of all has no comma.
+        let has_members = std::mem::replace(&mut ends.members, true);
+        out.extend_from_slice(opening.get(usize::from(!has_members)..)?);
         entity.write(out);
         out.push(b'}');
     }
     if !enrichment.sightings().is_empty() {
-        threat(scan, enrichment, &mut ends, out)?;
+        threat(found, enrichment, &mut ends, out)?;
     }
     ends.finish(out);
     Some(())
 }
 
 /// Writes into objects that are there, in the order of the line.
-fn inside(scan: &Scan, described: &mut [Described<'_>], ends: &mut Ends<'_>, out: &mut Vec<u8>) {
-    let object = |entity: &Described<'_>| scan.target(entity.number).object;
+fn inside(found: &Line, described: &mut [Described<'_>], ends: &mut Ends<'_>, out: &mut Vec<u8>) {
+    let object = |entity: &Described<'_>| found.target(entity.number).object;
     // The order in which the others are written does not change: those that are there go among themselves.
     let mut order: [Option<Described<'_>>; ENTITIES] = [None; ENTITIES];
     for (slot, entity) in order.iter_mut().zip(described.iter()) {
@@ -140,22 +140,21 @@ fn inside(scan: &Scan, described: &mut [Described<'_>], ends: &mut Ends<'_>, out
 }
 
 /// Beside `"source.ip"` goes `"source.as"`.
-fn beside(name: &str, entity: &Described<'_>, ends: &mut Ends<'_>, out: &mut Vec<u8>) -> Option<()> {
+fn beside(name: &str, entity: &Described<'_>, ends: &mut Ends<'_>, out: &mut Vec<u8>) {
     for member in [entity.asn, entity.geo] {
-        if let Some(rest) = member.strip_prefix('"') {
+        if let Some(rest) = member.strip_prefix(b"\"") {
             ends.comma(out);
             out.push(b'"');
             out.extend_from_slice(name.as_bytes());
             out.push(b'.');
-            out.extend_from_slice(rest.as_bytes());
+            out.extend_from_slice(rest);
         }
     }
-    Some(())
 }
 
 /// Writes what matched, unless something of it is in the way.
-fn threat(scan: &Scan, enrichment: &Enrichment<'_>, ends: &mut Ends<'_>, out: &mut Vec<u8>) -> Option<()> {
-    let mut objects = scan.targets.iter().take(Schema::Ecs.objects().len());
+fn threat(found: &Line, enrichment: &Enrichment<'_>, ends: &mut Ends<'_>, out: &mut Vec<u8>) -> Option<()> {
+    let mut objects = found.targets.iter().take(Schema::Ecs.objects().len());
     if objects.any(|target| target.object.is_some() || target.dotted || target.taken) {
         return None;
     }
@@ -163,11 +162,11 @@ fn threat(scan: &Scan, enrichment: &Enrichment<'_>, ends: &mut Ends<'_>, out: &m
 }
 
 /// `None`: something is in the way.
-fn native_members(line: &[u8], scan: &Scan, enrichment: &Enrichment<'_>, out: &mut Vec<u8>) -> Option<()> {
-    if scan.targets.iter().any(|target| target.object.is_some() || target.dotted || target.taken) {
+fn native_members(line: &[u8], found: &Line, enrichment: &Enrichment<'_>, out: &mut Vec<u8>) -> Option<()> {
+    if found.targets.iter().any(|target| target.object.is_some() || target.dotted || target.taken) {
         return None;
     }
-    let mut ends = Ends::new(line, scan);
+    let mut ends = Ends::new(line, found);
     ends.copy_to_top(out);
     ends.members(&Patch::new(enrichment, Schema::Native), out)?;
     ends.finish(out);
@@ -183,8 +182,8 @@ struct Ends<'l> {
 }
 
 impl<'l> Ends<'l> {
-    fn new(line: &'l [u8], scan: &Scan) -> Self {
-        Self { line, top: scan.top, done: 0, members: !scan.top.empty }
+    fn new(line: &'l [u8], found: &Line) -> Self {
+        Self { line, top: found.top, done: 0, members: !found.top.empty }
     }
 
     fn copy_to(&mut self, at: u32, out: &mut Vec<u8>) {

@@ -583,4 +583,64 @@ proptest! {
             }
         }
     }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, max_shrink_iters: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_a_worker_has_seen_changes_no_answer(
+        lines in prop::collection::vec(event(), 1..6),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>(), 0..3u8), 0..8),
+    ) {
+        // Lines of one shape, and lines that nearly have it.
+        let mut all: Vec<Vec<u8>> = lines.iter().chain(&lines).map(|line| line.replace(['\n', '\r'], " ").into_bytes()).collect();
+        for (line, at, byte, way) in edits {
+            let mut line = all[line.index(all.len())].clone();
+            if line.is_empty() {
+                continue;
+            }
+            let at = at.index(line.len());
+            // From a byte of the line itself, for those are the ones that matter.
+            let byte = if byte == b'\n' { b' ' } else { line[usize::from(byte) % line.len()] };
+            match way {
+                0 => line[at] = byte,
+                1 => line.insert(at, byte),
+                _ => _ = line.remove(at),
+            }
+            all.push(line);
+        }
+        let mut warm = SAMPLE.worker();
+        let mut fresh = SAMPLE.worker();
+        let mut blocks = SAMPLE.worker();
+        let (mut one_by_one, mut matched) = (Vec::new(), 0);
+        for line in &all {
+            let start = one_by_one.len();
+            let refused = [&warm, &fresh].map(|worker| worker.counters().not_json);
+            let is_match = warm.enrich_json(line, &mut one_by_one);
+            matched += usize::from(is_match);
+            // Setting the fields makes a worker forget.
+            fresh.set_fields(FieldMap::builtin());
+            let mut expected = Vec::new();
+            prop_assert_eq!(fresh.enrich_json(line, &mut expected), is_match);
+            prop_assert_eq!(&one_by_one[start..], &expected, "{}", String::from_utf8_lossy(line));
+            let refused = [warm.counters().not_json - refused[0], fresh.counters().not_json - refused[1]];
+            let is_object = serde_json::from_slice::<Map<String, Value>>(line).is_ok();
+            prop_assert_eq!(refused, [u64::from(!is_object); 2], "{}", String::from_utf8_lossy(line));
+            one_by_one.push(b'\n');
+        }
+        prop_assert_eq!(warm.counters(), fresh.counters());
+        for end in ["\n", ""] {
+            let block = [&all.join(&b'\n')[..], end.as_bytes()].concat();
+            let mut out = Vec::new();
+            blocks.enrich_lines(&block, &mut out);
+            let expected = one_by_one.strip_suffix(if end.is_empty() { &b"\n"[..] } else { b"" }).unwrap();
+            // An empty last line without an end is no line.
+            if !end.is_empty() || !all.last().unwrap().is_empty() {
+                prop_assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(expected));
+            }
+        }
+        prop_assert_eq!(blocks.counters().events_matched, 2 * matched as u64);
+    }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Cursor, Read, Write};
+use std::io::Write;
 use std::path::Path;
 
 use stormtag::{AllowList, Columns, Defaults, Feed, Format, Kind, Mode, NotObservable, Reason, Record};
 
 use crate::data;
+use crate::files::text;
 
 fn defaults() -> Defaults {
     Record::new("test").into()
@@ -23,16 +24,6 @@ pub(crate) fn by_kind(feed: &Feed) -> BTreeMap<&'static str, usize> {
 
 pub(crate) fn rejections(feed: &Feed) -> Vec<(Reason, u64)> {
     feed.rejected.counts().collect()
-}
-
-fn text(path: &Path) -> String {
-    let bytes = fs::read(path).unwrap();
-    let mut text = String::new();
-    match path.extension().and_then(|suffix| suffix.to_str()) {
-        Some("gz") => flate2::bufread::MultiGzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap(),
-        _ => Cursor::new(bytes).read_to_string(&mut text).unwrap(),
-    };
-    text
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

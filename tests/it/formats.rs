@@ -27,20 +27,8 @@ fn check(cases: &[Case], total: impl Fn(&str) -> u64) {
         assert_eq!(rejections(&feed), *rejected, "{name}");
         assert_eq!(feed.passed.total(), *passed, "{name}");
         let found = feed.indicators.len() as u64 + feed.rejected.total() + feed.passed.total();
-        assert_eq!(found, total(&fs_text(&path)), "{name}");
+        assert_eq!(found, total(&crate::files::text(&path)), "{name}");
     }
-}
-
-fn fs_text(path: &std::path::Path) -> String {
-    use std::io::Read;
-    let bytes = fs::read(path).unwrap();
-    let mut text = String::new();
-    if path.extension().is_some_and(|suffix| suffix == "gz") {
-        flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
-    } else {
-        text = String::from_utf8(bytes).unwrap();
-    }
-    text
 }
 
 /// Values of all attributes, joined ones for as many as their type names.

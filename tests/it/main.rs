@@ -13,11 +13,15 @@ mod delta;
 #[cfg(feature = "compression")]
 mod feeds;
 #[cfg(feature = "compression")]
+mod files;
+#[cfg(feature = "compression")]
 mod formats;
 #[cfg(feature = "compression")]
 mod geo;
 #[cfg(feature = "compression")]
 mod known_hits;
+#[cfg(feature = "compression")]
+mod limits;
 mod maps;
 mod mmdb;
 #[cfg(feature = "compression")]

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
+use crate::catalog::is_attack_id;
 use crate::feed::Reason;
 use crate::record::Tlp;
 use crate::stix::Object;
@@ -105,10 +106,7 @@ pub(super) fn part(kind: &str, object: &Object<'_>) -> Option<Part> {
 
 /// The id of an ATT&CK technique, if it is one: `T1090.003`.
 pub(super) fn technique(id: &str) -> Option<String> {
-    let digits = |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
-    let number = id.strip_prefix('T')?;
-    let (number, sub) = number.split_once('.').map_or((number, None), |(number, sub)| (number, Some(sub)));
-    (digits(number, 4) && sub.is_none_or(|sub| digits(sub, 3))).then(|| id.to_owned())
+    (id.starts_with('T') && is_attack_id(id)).then(|| id.to_owned())
 }
 
 type ById<T> = HashMap<Box<str>, T, RandomState>;
