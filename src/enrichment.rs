@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 
-use crate::attribution::{Attribution, attribute};
+use crate::attribution::{Attribution, attribute, leading};
 use crate::event::FieldMap;
 use crate::geo::{Anonymity, Asn, Place, Written};
 use crate::intel::{Finding, Intel, Match};
 use crate::observable::Observable;
 use crate::record::Validity;
 use crate::schema::{Patch, Schema};
+use crate::site::Site;
 
 /// What was found in one event. Borrows from the worker, not from the event: the host can write into the event while it reads this.
 pub struct Enrichment<'a> {
@@ -59,8 +60,9 @@ impl<'a> Enrichment<'a> {
         located: &'a [LocatedAt],
         sightings: Vec<Sighting<'a>>,
         time: Option<i64>,
+        site: &Site,
     ) -> Self {
-        let attributions = if sightings.is_empty() { Vec::new() } else { attribute(intel, &sightings, time) };
+        let attributions = if sightings.is_empty() { Vec::new() } else { attribute(intel, &sightings, time, site) };
         Self { intel, fields, located, sightings, attributions, time }
     }
 
@@ -94,6 +96,13 @@ impl<'a> Enrichment<'a> {
     #[must_use]
     pub fn attributions(&self) -> &[Attribution<'a>] {
         &self.attributions
+    }
+
+    /// The actor that the matches speak of more than of any other; `None` if there is none, or another comes near: a score of four fifths
+    /// or more of the best.
+    #[must_use]
+    pub fn leading(&self) -> Option<&Attribution<'a>> {
+        leading(&self.attributions)
     }
 
     /// When the event happened, as far as it says; else the worker's clock. Seconds since the epoch, UTC.

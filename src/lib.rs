@@ -26,6 +26,11 @@
 //!                                                     patch        merged into the event, or spliced into its bytes
 //! ```
 
+/// Runs the examples of the page.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/attribution.md")]
+struct AttributionPage;
+
 mod allow;
 mod attribution;
 mod cache;
@@ -52,7 +57,9 @@ mod record;
 mod reload;
 mod report;
 mod schema;
+mod site;
 mod special;
+mod specificity;
 mod stix;
 mod swar;
 mod time;
@@ -92,4 +99,5 @@ pub use enrichment::{Enrichment, Located, Sighting};
 pub use event::{FieldMap, Reads};
 pub use extract::{Extractor, Found};
 pub use schema::{Schema, UnknownSchema};
+pub use site::{Site, UnknownSite};
 pub use worker::Worker;

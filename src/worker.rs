@@ -11,6 +11,7 @@ use crate::live::Live;
 use crate::normal::{self, NotObservable};
 use crate::observable::{Kind, Observable};
 use crate::schema::{Schema, splice};
+use crate::site::Site;
 use crate::time;
 
 /// Enriches events on one thread: own snapshot, own cache, own counters. Nothing it does on the way of an event is shared.
@@ -36,6 +37,7 @@ pub struct Worker {
     intel: Arc<Intel>,
     mapping: Mapping,
     clock: Option<i64>,
+    site: Site,
     counters: Counters,
     cache: Cache,
     scan: Scan,
@@ -53,7 +55,8 @@ impl Worker {
         let (scan, lines) = (mapping.scan(), vec![mapping.line()]);
         let (counters, cache) = (Counters::default(), Cache::new(DEFAULT_CACHE));
         let (ahead, located) = (Vec::new(), Vec::new());
-        Self { live, version, intel, mapping, clock: None, counters, cache, scan, lines, ahead, located }
+        let site = Site::default();
+        Self { live, version, intel, mapping, clock: None, site, counters, cache, scan, lines, ahead, located }
     }
 
     /// Sets where in events something stands to look up. Defaults to [`FieldMap::builtin`].
@@ -70,6 +73,13 @@ impl Worker {
     /// validity of a record is then not judged for them, and every record counts.
     pub fn set_clock(&mut self, seconds: Option<i64>) -> &mut Self {
         self.clock = seconds;
+        self
+    }
+
+    /// Sets where events come from. An actor known to seek out its sectors or countries weighs more, within bounds. Defaults to a site of
+    /// which nothing is known.
+    pub fn set_site(&mut self, site: Site) -> &mut Self {
+        self.site = site;
         self
     }
 
@@ -116,10 +126,10 @@ impl Worker {
     pub fn enrich<E: serde::Serialize + ?Sized>(&mut self, event: &E) -> Enrichment<'_> {
         self.refresh();
         self.counters.events += 1;
-        let Self { intel, mapping, counters, cache, located, clock, .. } = self;
+        let Self { intel, mapping, counters, cache, located, clock, site, .. } = self;
         let mut sought = Sought::new(intel, mapping, counters, cache, located);
         event::walk(&mapping.plan, event, &mut |field, text| sought.see(field, text));
-        sought.finish(*clock)
+        sought.finish(*clock, site)
     }
 
     /// Enriches one event as JSON bytes: appends the line to `out` with what was found merged into it, in the words of the
@@ -177,7 +187,7 @@ impl Worker {
         out: &mut Vec<u8>,
         mut behind: impl FnMut(bool, &mut Vec<u8>) -> bool,
     ) -> bool {
-        let Self { intel, mapping, counters, cache, located, clock, scan, lines, ahead, .. } = self;
+        let Self { intel, mapping, counters, cache, located, clock, site, scan, lines, ahead, .. } = self;
         ahead.clear();
         for (line, number) in group.clone().zip(0..) {
             counters.events += 1;
@@ -196,7 +206,7 @@ impl Worker {
             let matched = if found.is_json {
                 let mut sought = Sought::new(intel, mapping, counters, cache, located);
                 sought.see_line(line, found, ahead);
-                let enrichment = sought.finish(*clock);
+                let enrichment = sought.finish(*clock, site);
                 splice(line, found, &enrichment, mapping, out);
                 enrichment.sightings().iter().any(|sighting| sighting.matches().next().is_some())
             } else {
@@ -441,17 +451,17 @@ impl<'w, 'l> Sought<'w, 'l> {
     }
 
     /// Events come as they lie; what is made of them is in the order of the map, whatever their spelling.
-    fn finish(self, clock: Option<i64>) -> Enrichment<'w> {
+    fn finish(self, clock: Option<i64>, site: &Site) -> Enrichment<'w> {
         let Self { mapping, found, time, .. } = self;
         let Found { intel, counters, located, mut sightings } = found;
         let time = time.map(|(_, seconds)| seconds).or(clock);
         located.sort_by_key(|located| located.field);
         if sightings.is_empty() {
-            return Enrichment::new(intel, &mapping.fields, located, Vec::new(), time);
+            return Enrichment::new(intel, &mapping.fields, located, Vec::new(), time, site);
         }
         sightings.sort_by_key(|&(field, _)| field);
         let sightings = sightings.into_iter().map(|(_, sighting)| Sighting { time, ..sighting }).collect();
-        let enrichment = Enrichment::new(intel, &mapping.fields, located, sightings, time);
+        let enrichment = Enrichment::new(intel, &mapping.fields, located, sightings, time, site);
         counters.judge(&enrichment);
         enrichment
     }

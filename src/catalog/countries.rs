@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 const COUNTRIES: &str = include_str!("../../data/countries.txt");
 
 /// The code of a country of this name, whatever the case of its letters; or of this code.
-pub(super) fn code(name: &str) -> Option<&'static str> {
+pub(crate) fn code(name: &str) -> Option<&'static str> {
     static CODES: OnceLock<HashMap<String, &'static str>> = OnceLock::new();
     let codes = CODES.get_or_init(|| {
         let rows = COUNTRIES.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('\t'));

@@ -13,6 +13,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub(crate) use self::countries::code as country_code;
 use self::entries::Entries;
 pub(crate) use self::entries::fold;
 use crate::document::{self, date};

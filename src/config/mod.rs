@@ -15,6 +15,7 @@ use crate::live::Live;
 use crate::reload::Parts;
 use crate::report::Report;
 use crate::schema::Schema;
+use crate::site::Site;
 use crate::worker::Worker;
 
 #[cfg(feature = "watch")]
@@ -54,6 +55,8 @@ pub struct Config {
     pub limits: Limits,
     /// Where in events something stands to look up. Defaults to all built-in maps.
     pub fields: FieldMap,
+    /// Where events come from. Defaults to a site of which nothing is known.
+    pub site: Site,
     /// In whose words output is written. Defaults to ECS.
     pub schema: Schema,
     /// Pieces of output that a worker keeps ready; `None`: as [`Worker::set_cache`] has it.
@@ -138,6 +141,7 @@ impl Default for Config {
             catalogs: Vec::new(),
             limits: Limits::default(),
             fields: FieldMap::builtin(),
+            site: Site::default(),
             schema: Schema::default(),
             cache: None,
             time: None,
@@ -195,7 +199,7 @@ impl Config {
     #[must_use]
     pub fn worker(&self, live: &Live) -> Worker {
         let mut worker = live.worker();
-        worker.set_schema(self.schema).set_fields(self.fields.clone()).set_clock(self.time);
+        worker.set_schema(self.schema).set_fields(self.fields.clone()).set_clock(self.time).set_site(self.site.clone());
         if let Some(capacity) = self.cache {
             worker.set_cache(capacity);
         }

@@ -12,6 +12,7 @@ use crate::feed::{Columns, Defaults, Format};
 use crate::intel::Limits;
 use crate::observable::Kind;
 use crate::record::{Record, Severity, Tlp};
+use crate::site::Site;
 use crate::time;
 
 /// More time than this is a slip of the pen, in seconds: a hundred years.
@@ -32,6 +33,7 @@ pub(super) fn config(path: &Path, text: &str) -> Result<Config, Error> {
     geo(root.section("geo")?, base, &mut config)?;
     limits(root.section("limits")?, &mut config.limits)?;
     events(root.section("events")?, base, &mut config)?;
+    site(root.section("site")?, &mut config)?;
     output(root.section("output")?, &mut config)?;
     reload(root.section("reload")?, &mut config)?;
     root.finish()?;
@@ -186,6 +188,14 @@ fn field_map(item: &Item<'_>, base: &Path) -> Result<FieldMap, Error> {
         return FieldMap::open(base.join(word));
     }
     item.one_of(FieldMap::NAMES.iter().copied(), FieldMap::named)
+}
+
+fn site(mut section: Section<'_>, config: &mut Config) -> Result<(), Error> {
+    let mut texts = |key| section.item(key).map_or(Ok(Vec::new()), Item::texts);
+    let (sectors, countries) = (texts("sectors")?, texts("countries")?);
+    config.site = Site::new(sectors.iter().map(String::as_str), countries.iter().map(String::as_str))
+        .map_err(|why| section.error(&why.to_string()))?;
+    section.finish()
 }
 
 fn output(mut section: Section<'_>, config: &mut Config) -> Result<(), Error> {

@@ -12,7 +12,7 @@ use crate::observable::Kind;
 ///
 /// A map is data: lines of `path kind [place]`. Paths find nested objects and dotted keys alike, arrays stand for their elements,
 /// and `?.` in front allows one object around the record. `data/fields/README.md` describes the format; maps for ECS, Zeek,
-/// Suricata, flat flow logs and Sysmon are built in.
+/// Suricata, flat flow logs, Sysmon, OCSF, CloudTrail, Kubernetes, resolvers and web servers are built in.
 ///
 /// ```
 /// use stormtag::FieldMap;
@@ -105,7 +105,7 @@ macro_rules! builtin {
             #[cfg(feature = "config")]
             pub(crate) const NAMES: &[&'static str] = &[$(stringify!($name)),*];
 
-            /// A built-in map by its name: `ecs`, `zeek`, `suricata`, `flow`, `sysmon`.
+            /// A built-in map by its name: `ecs`, `zeek`, `suricata`, `flow`, `sysmon`, `ocsf`, `cloudtrail`, `kubernetes`, `dns`, `web`.
             #[must_use]
             pub fn named(name: &str) -> Option<Self> {
                 match name {
@@ -128,6 +128,16 @@ builtin! {
     flow "flow.fields";
     /// Sysmon and other Windows events, flat or as Winlogbeat writes them.
     sysmon "sysmon.fields";
+    /// The Open Cybersecurity Schema Framework.
+    ocsf "ocsf.fields";
+    /// AWS CloudTrail.
+    cloudtrail "cloudtrail.fields";
+    /// Audit events of Kubernetes.
+    kubernetes "kubernetes.fields";
+    /// Resolvers: Route 53, Google Cloud DNS, DNS-collector, AdGuard Home.
+    dns "dns.fields";
+    /// Access logs: nginx, Caddy, Traefik, Envoy and Istio.
+    web "web.fields";
 }
 
 impl FieldMap {
@@ -212,7 +222,7 @@ mod tests {
 
     #[test]
     fn every_built_in_map_is_read() {
-        for name in ["ecs", "zeek", "suricata", "flow", "sysmon"] {
+        for name in ["ecs", "zeek", "suricata", "flow", "sysmon", "ocsf", "cloudtrail", "kubernetes", "dns", "web"] {
             assert!(FieldMap::named(name).is_some_and(|map| map.fields().len() > 10), "{name}");
         }
         assert!(FieldMap::named("splunk").is_none());

@@ -26,6 +26,7 @@ use crate::observable::Kind;
 use crate::pattern::{Body, Pattern};
 use crate::record::{Indicator, Record, Validity};
 use crate::report::{AllowReport, Report, SourceReport};
+use crate::specificity::Specificity;
 
 /// Gathers what an [`Intel`] is made of. What goes in is not changed; what comes out never changes.
 ///
@@ -142,7 +143,8 @@ impl IntelBuilder {
                 rejected: list.rejected,
             });
             let informs = list.mode == Mode::Inform;
-            listed.push(Listed { name: list.name.into(), reason: list.reason.into(), informs });
+            let specificity = Specificity::of_list(&list.name, &list.reason);
+            listed.push(Listed { name: list.name.into(), reason: list.reason.into(), informs, specificity });
             for pattern in list.patterns {
                 shapes.add(pattern, Said::Allowed(number));
             }

@@ -13,6 +13,7 @@ use crate::normal;
 use crate::observable::{Kind, Shape};
 use crate::pattern::Body;
 use crate::record::Record;
+use crate::specificity::Specificity;
 
 /// What is known of one value. Cheap to copy; borrows from the [`Intel`].
 #[derive(Clone, Copy)]
@@ -171,6 +172,18 @@ impl<'i> Match<'i> {
     fn allowed(&self, number: u32) -> Option<Allowed<'i>> {
         let list = self.intel.allow.get(number.checked_sub(1)? as usize)?;
         Some(Allowed { list: &list.name, reason: &list.reason })
+    }
+
+    /// What is left of the indicator's weight, for it is shared: as the record says, or a list that informs.
+    pub(crate) fn specificity(&self) -> Specificity {
+        let list = self.covering.inform.checked_sub(1).and_then(|number| self.intel.allow.get(number as usize));
+        let said = self.intel.records.specificity(self.covering.record);
+        list.map_or(said, |list| said.and(list.specificity))
+    }
+
+    /// Tells apart the records on one indicator.
+    pub(crate) fn statement(&self) -> u32 {
+        self.covering.record
     }
 
     /// Length of the network in bits, of the family's length, where the indicator is one.

@@ -31,10 +31,12 @@ pub(crate) use covers::CoverId;
 pub(crate) use finding::{Identity, Place as FoundAt};
 pub(crate) use records::{Link, SubjectId};
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Claim};
 use crate::generation::Generation;
 use crate::geo::Geo;
 use crate::observable::{Key, Kind, Observable};
+use crate::site::Aims;
+use crate::specificity::Specificity;
 use addresses::Addresses;
 use covers::Covers;
 use names::Names;
@@ -74,6 +76,8 @@ pub(crate) struct Listed {
     pub(crate) name: Box<str>,
     pub(crate) reason: Box<str>,
     pub(crate) informs: bool,
+    /// What is left of a match where it informs.
+    pub(crate) specificity: Specificity,
 }
 
 /// Values that are looked up side by side.
@@ -252,6 +256,16 @@ impl Intel {
 
     pub(crate) fn subject(&self, id: SubjectId) -> Option<Subject<'_>> {
         self.records.subject(id)
+    }
+
+    /// What the subject is known to seek out.
+    pub(crate) fn aims(&self, id: SubjectId) -> Aims {
+        self.records.aims(id)
+    }
+
+    /// The claims about the subject, as they were entered.
+    pub(crate) fn claims(&self, id: SubjectId) -> impl Iterator<Item = &Claim> {
+        self.records.claims(id)
     }
 }
 

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use crate::catalog::{Actor, Campaign, Catalog, Status};
+use crate::catalog::{Actor, Campaign, Catalog, Claim, Party, Status};
 use crate::record::Record;
+use crate::site::Aims;
+use crate::specificity::{Specificity, Texts};
 
 /// Whom an attribution can speak of: an actor or a campaign, in the catalogue or known by its name only.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -53,6 +55,8 @@ impl<'i> Subject<'i> {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Link {
     pub(crate) subject: SubjectId,
+    /// Whether it is a campaign, not an actor.
+    pub(crate) campaign: bool,
     /// What part of the record's confidence reaches the subject: less where a name is ambiguous, where a record names several,
     /// where the campaign is put down to the actor with doubt.
     pub(crate) share: f64,
@@ -66,8 +70,9 @@ pub(crate) struct SubjectId(u32);
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum SubjectKey {
-    Actor(String),
-    Campaign(String),
+    /// Where it stands among the actors of the catalogue.
+    Actor(usize),
+    Campaign(usize),
     UnlistedActor(Box<str>),
     UnlistedCampaign(Box<str>),
 }
@@ -76,8 +81,10 @@ enum SubjectKey {
 #[derive(Debug, Default)]
 pub(crate) struct Records {
     records: Vec<Arc<Record>>,
+    /// Of each record one for each subject, in the order of subjects.
     links: Vec<Box<[Link]>>,
-    subjects: Vec<SubjectKey>,
+    specificity: Vec<Specificity>,
+    subjects: Vec<Known>,
     catalog: Catalog,
 }
 
@@ -99,18 +106,30 @@ impl Records {
     }
 
     pub(crate) fn subject(&self, id: SubjectId) -> Option<Subject<'_>> {
-        Some(match self.subjects.get(id.0 as usize)? {
-            SubjectKey::Actor(id) => Subject::Actor(self.catalog.actors(id).find(|actor| actor.id == *id)?),
-            SubjectKey::Campaign(id) => {
-                Subject::Campaign(self.catalog.campaigns(id).find(|campaign| campaign.id == *id)?)
-            }
+        Some(match &self.subjects.get(id.0 as usize)?.key {
+            SubjectKey::Actor(at) => Subject::Actor(self.catalog.all_actors().get(*at)?),
+            SubjectKey::Campaign(at) => Subject::Campaign(self.catalog.all_campaigns().get(*at)?),
             SubjectKey::UnlistedActor(name) => Subject::UnlistedActor(name),
             SubjectKey::UnlistedCampaign(name) => Subject::UnlistedCampaign(name),
         })
     }
 
+    pub(crate) fn specificity(&self, record: u32) -> Specificity {
+        self.specificity.get(record as usize).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn aims(&self, id: SubjectId) -> Aims {
+        self.subjects.get(id.0 as usize).map_or(Aims::default(), |known| known.aims)
+    }
+
+    pub(crate) fn claims(&self, id: SubjectId) -> impl Iterator<Item = &Claim> {
+        let claims = self.subjects.get(id.0 as usize).map_or(&[][..], |known| &known.claims);
+        claims.iter().filter_map(|&at| self.catalog.all_claims().get(at))
+    }
+
     pub(crate) fn memory(&self) -> usize {
-        self.records.len() * (size_of::<Arc<Record>>() + size_of::<Record>() + size_of::<Box<[Link]>>())
+        let of_record = size_of::<Record>() + size_of::<Specificity>();
+        self.records.len() * (size_of::<Arc<Record>>() + of_record + size_of::<Box<[Link]>>())
             + self.links.iter().map(|links| links.len() * size_of::<Link>()).sum::<usize>()
     }
 }
@@ -157,20 +176,61 @@ impl RecordsBuilder {
     }
 
     pub(crate) fn finish(self, catalog: Catalog) -> Records {
-        let mut resolver = Resolver { catalog: &catalog, subjects: Vec::new(), numbers: HashMap::new() };
+        let mut resolver = Resolver::new(&catalog);
         let links = self.records.iter().map(|record| resolver.links(record).into()).collect();
-        let subjects = resolver.subjects;
-        Records { records: self.records, links, subjects, catalog }
+        let subjects = resolver.subjects.into_iter().map(|key| Known::of(key, &catalog)).collect();
+        let mut texts = Texts::default();
+        let specificity = self.records.iter().map(|record| texts.of(record)).collect();
+        Records { records: self.records, links, specificity, subjects, catalog }
+    }
+}
+
+/// A subject, and what is asked of it at each match.
+#[derive(Debug)]
+struct Known {
+    key: SubjectKey,
+    aims: Aims,
+    /// Where the claims about it stand in the catalogue.
+    claims: Box<[usize]>,
+}
+
+impl Known {
+    fn of(key: SubjectKey, catalog: &Catalog) -> Self {
+        let claims = |about: &dyn Fn(&str) -> bool| {
+            catalog.all_claims().iter().zip(0..).filter(|(claim, _)| about(&claim.about)).map(|(_, at)| at).collect()
+        };
+        let (aims, claims) = match key {
+            SubjectKey::Actor(at) => match catalog.all_actors().get(at) {
+                Some(actor) => (Aims::of(actor), claims(&|about| actor.has_id(about))),
+                None => Default::default(),
+            },
+            SubjectKey::Campaign(at) => match catalog.all_campaigns().get(at) {
+                Some(campaign) => (Aims::default(), claims(&|about| campaign.id == about)),
+                None => Default::default(),
+            },
+            SubjectKey::UnlistedActor(_) | SubjectKey::UnlistedCampaign(_) => Default::default(),
+        };
+        Self { key, aims, claims }
     }
 }
 
 struct Resolver<'c> {
     catalog: &'c Catalog,
+    /// Where actors and campaigns stand, by id.
+    actors: HashMap<&'c str, usize>,
+    campaigns: HashMap<&'c str, usize>,
     subjects: Vec<SubjectKey>,
     numbers: HashMap<SubjectKey, SubjectId>,
 }
 
-impl Resolver<'_> {
+impl<'c> Resolver<'c> {
+    fn new(catalog: &'c Catalog) -> Self {
+        let actors = catalog.all_actors().iter().zip(0..).map(|(actor, at)| (actor.id.as_str(), at)).collect();
+        let campaigns =
+            catalog.all_campaigns().iter().zip(0..).map(|(campaign, at)| (campaign.id.as_str(), at)).collect();
+        Self { catalog, actors, campaigns, subjects: Vec::new(), numbers: HashMap::new() }
+    }
+
     fn number(&mut self, key: SubjectKey) -> SubjectId {
         let next = SubjectId(self.subjects.len() as u32);
         *self.numbers.entry(key).or_insert_with_key(|key| {
@@ -179,7 +239,24 @@ impl Resolver<'_> {
         })
     }
 
+    fn actor(&mut self, actor: &Actor) -> Option<SubjectId> {
+        Some(self.number(SubjectKey::Actor(*self.actors.get(actor.id.as_str())?)))
+    }
+
+    fn campaign(&mut self, campaign: &Campaign) -> Option<SubjectId> {
+        Some(self.number(SubjectKey::Campaign(*self.campaigns.get(campaign.id.as_str())?)))
+    }
+
+    /// One link for each subject: by name or by way of campaigns, whichever brings more.
     fn links(&mut self, record: &Record) -> Vec<Link> {
+        let mut links = self.through_campaigns(record);
+        links.extend(self.by_name(record));
+        links.sort_by(|a, b| a.subject.cmp(&b.subject).then(b.share.total_cmp(&a.share)));
+        links.dedup_by_key(|link| link.subject);
+        links
+    }
+
+    fn through_campaigns(&mut self, record: &Record) -> Vec<Link> {
         let mut links = Vec::new();
         let catalog = self.catalog;
         let share = 1.0 / record.campaigns.len().max(1) as f64;
@@ -187,41 +264,88 @@ impl Resolver<'_> {
             let campaigns: Vec<_> = catalog.campaigns(name).collect();
             if campaigns.is_empty() {
                 let subject = self.number(SubjectKey::UnlistedCampaign(name.clone()));
-                links.push(Link { subject, share, via: None });
+                links.push(Link { subject, campaign: true, share, via: None });
             }
             for campaign in &campaigns {
                 let share = share / campaigns.len() as f64;
-                let via = self.number(SubjectKey::Campaign(campaign.id.clone()));
-                links.push(Link { subject: via, share, via: None });
-                for actor in campaign.actors.iter().flat_map(|id| catalog.actors(id)) {
-                    let subject = self.number(SubjectKey::Actor(actor.id.clone()));
-                    let share = share * certainty(catalog, campaign, actor);
-                    links.push(Link { subject, share, via: Some(via) });
+                let Some(via) = self.campaign(campaign) else { continue };
+                links.push(Link { subject: via, campaign: true, share, via: None });
+                for (actor, certainty) in behind(catalog, campaign) {
+                    let Some(subject) = self.actor(actor) else { continue };
+                    links.push(Link { subject, campaign: false, share: share * certainty, via: Some(via) });
                 }
             }
         }
+        summed(links)
+    }
+
+    fn by_name(&mut self, record: &Record) -> Vec<Link> {
+        let mut links = Vec::new();
         let share = 1.0 / record.actors.len().max(1) as f64;
         for name in &record.actors {
-            let actors: Vec<_> = catalog.actors(name).collect();
+            let actors: Vec<_> = self.catalog.actors(name).collect();
             if actors.is_empty() {
                 let subject = self.number(SubjectKey::UnlistedActor(name.clone()));
-                links.push(Link { subject, share, via: None });
+                links.push(Link { subject, campaign: false, share, via: None });
             }
             for actor in &actors {
-                let subject = self.number(SubjectKey::Actor(actor.id.clone()));
-                links.push(Link { subject, share: share / actors.len() as f64, via: None });
+                let Some(subject) = self.actor(actor) else { continue };
+                links.push(Link { subject, campaign: false, share: share / actors.len() as f64, via: None });
             }
         }
-        links
+        summed(links)
     }
 }
 
-/// How surely a campaign is an actor's, 0 to 1: the best confidence among those who say so; a half where nobody grades it.
-fn certainty(catalog: &Catalog, campaign: &Campaign, actor: &Actor) -> f64 {
-    catalog
-        .claims(&campaign.id)
-        .filter(|claim| claim.status != Status::Disputed && claim.actor.as_ref().is_some_and(|id| actor.has_id(id)))
-        .filter_map(|claim| Some(f64::from(claim.confidence?) / 100.0))
-        .reduce(f64::max)
-        .unwrap_or(0.5)
+/// Joins the links to one subject: what a record shares among two names of one actor, or among two of his campaigns, is all his.
+fn summed(mut links: Vec<Link>) -> Vec<Link> {
+    links.sort_by(|a, b| a.subject.cmp(&b.subject).then(b.share.total_cmp(&a.share)));
+    links.dedup_by(|other, first| {
+        let same = other.subject == first.subject;
+        if same {
+            first.share = (first.share + other.share).min(1.0);
+        }
+        same
+    });
+    links
 }
+
+/// The actors that a campaign is put down to, by its entry or by a claim, and how surely, 0 to 1. Where claims conflict the
+/// actors share: together they get no more than the campaign has.
+fn behind<'c>(catalog: &'c Catalog, campaign: &'c Campaign) -> Vec<(&'c Actor, f64)> {
+    let claims = || catalog.claims(&campaign.id).filter(|claim| claim.status != Status::Disputed);
+    let ids = campaign.actors.iter().chain(claims().filter_map(|claim| claim.actor.as_ref()));
+    let mut actors: Vec<&Actor> = Vec::new();
+    for actor in ids.flat_map(|id| catalog.actors(id)) {
+        if !actors.iter().any(|known| known.id == actor.id) {
+            actors.push(actor);
+        }
+    }
+    let graded: Vec<_> = actors.into_iter().map(|actor| (actor, certainty(catalog, campaign, actor))).collect();
+    let whole = graded.iter().map(|(_, certainty)| certainty).sum::<f64>().max(1.0);
+    graded.into_iter().map(|(actor, certainty)| (actor, certainty / whole)).collect()
+}
+
+/// How surely a campaign is an actor's, 0 to 1: the best confidence among those who say so; a half where nobody grades it. Who
+/// disputes it takes half of what it is sure of; that the accused themselves do is to be expected, and takes nothing.
+fn certainty(catalog: &Catalog, campaign: &Campaign, actor: &Actor) -> f64 {
+    let claims = || {
+        let about = catalog.claims(&campaign.id);
+        about.filter(|claim| claim.actor.as_ref().is_some_and(|id| actor.has_id(id)))
+    };
+    let best = |disputed: bool| {
+        claims()
+            .filter(|claim| {
+                (claim.status == Status::Disputed) == disputed && !(disputed && claim.party == Party::Actor)
+            })
+            .filter_map(|claim| Some(f64::from(claim.confidence?) / 100.0))
+            .reduce(f64::max)
+    };
+    best(false).unwrap_or(UNGRADED) * (1.0 - DENIED * best(true).unwrap_or(0.0))
+}
+
+/// What reaches the actor of a campaign where nobody grades that it is his.
+const UNGRADED: f64 = 0.5;
+
+/// The part that a denial takes of which it is certain that it was made.
+const DENIED: f64 = 0.5;

@@ -9,7 +9,6 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::date;
 use super::own::{self, Attributed, Withheld};
-use crate::attribution::Attribution;
 use crate::enrichment::{Enrichment, Located};
 use crate::geo::{Asn, Place};
 use crate::intel::{Allowed, Identity, Match, Subject};
@@ -151,9 +150,9 @@ impl Serialize for Threat<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("enrichments", &Enrichments(self.0))?;
-        let mut subjects = self.0.attributions().iter().map(Attribution::subject);
-        if let Some(actor) = subjects.find(|subject| !subject.is_campaign()) {
-            map.serialize_entry("group", &Group::of(actor))?;
+        // ECS has room for one: where two come near, neither is named here.
+        if let Some(actor) = self.0.leading() {
+            map.serialize_entry("group", &Group::of(actor.subject()))?;
         }
         map.end()
     }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::attribution::{Attribution, Evidence};
+use crate::catalog::{Claim, Status};
 use crate::enrichment::{Enrichment, Sighting};
 use crate::intel::{Allowed, Match, Subject};
 use crate::record::Validity;
@@ -19,6 +20,24 @@ pub(super) struct Attributed<'a> {
     name: &'a str,
     confidence: u8,
     evidence: Vec<Evident<'a>>,
+    /// What of the site the actor is known to seek out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    targets: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    claims: Vec<Claimed<'a>>,
+}
+
+/// Who says that it is so.
+#[derive(Serialize)]
+struct Claimed<'a> {
+    id: &'a str,
+    about: &'a str,
+    by: &'a str,
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confidence: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    country: Option<&'a str>,
 }
 
 /// A match that speaks for it.
@@ -27,6 +46,9 @@ struct Evident<'a> {
     indicator: Cow<'a, str>,
     source: &'a str,
     strength: u8,
+    /// Why it says less than its confidence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     via: Option<&'a str>,
 }
@@ -44,7 +66,16 @@ impl<'a> From<&Attribution<'a>> for Attributed<'a> {
             name: subject.name(),
             confidence: attribution.confidence(),
             evidence: attribution.evidence().iter().map(Evident::from).collect(),
+            targets: attribution.targets().collect(),
+            claims: attribution.claims().map(Claimed::from).collect(),
         }
+    }
+}
+
+impl<'a> From<&'a Claim> for Claimed<'a> {
+    fn from(claim: &'a Claim) -> Self {
+        let Claim { id, about, by, status, confidence, country, .. } = claim;
+        Self { id, about, by, status: *status, confidence: *confidence, country: country.as_deref() }
     }
 }
 
@@ -54,6 +85,7 @@ impl<'a> From<&Evidence<'a>> for Evident<'a> {
             indicator: evidence.found.indicator(),
             source: &evidence.found.record().source,
             strength: percent(evidence.strength()),
+            shared: evidence.shared,
             via: evidence.via.map(|via| via.id().unwrap_or(via.name())),
         }
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use stormtag::{Config, Format, Kind, Limits, Mode, Schema, Severity, Tlp, WhenEmpty};
+use stormtag::{Config, Format, Kind, Limits, Mode, Schema, Severity, Site, Tlp, WhenEmpty};
 
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/stormtag.toml");
 
@@ -112,6 +112,9 @@ fn every_value_arrives() {
         fields = ["zeek"]
         cache = 0
         time = "2024-01-12"
+        [site]
+        sectors = ["Telecoms"]
+        countries = ["Guam"]
         [output]
         schema = "native"
         [reload]
@@ -146,6 +149,7 @@ fn every_value_arrives() {
         Limits { shortest_v4: 16, shortest_v6: 32, special_use: true, single_labels: true, public_suffixes: true };
     assert_eq!(config.limits, limits);
     assert_eq!((config.cache, config.time, config.schema), (Some(0), Some(1_705_017_600), Schema::Native));
+    assert_eq!(config.site, Site::new(["Communications"], ["GU"]).unwrap());
     assert_eq!((config.when_empty, config.shrink, config.shrink_from), (WhenEmpty::Ignore, 0.2, 0));
     assert_eq!((config.debounce, config.poll), (Duration::from_millis(500), Duration::from_secs(300)));
 }
@@ -159,7 +163,7 @@ fn mistakes_are_told_with_their_line_and_what_was_expected() {
         ("feeds = 1", r#"1: unknown key "feeds"; did you mean "feed"?"#.into()),
         (
             "colour = 1",
-            r#"1: unknown key "colour"; expected one of feed, allow, catalog, geo, limits, events, output, reload"#
+            r#"1: unknown key "colour"; expected one of feed, allow, catalog, geo, limits, events, site, output, reload"#
                 .into(),
         ),
         ("feed = 1", "1: feed is 1; expected [[feed]]".into()),
@@ -220,9 +224,10 @@ fn mistakes_are_told_with_their_line_and_what_was_expected() {
         ("[limits]\nshortest_v4 = 33", "2: shortest_v4 is 33; expected a whole number from 0 to 32".into()),
         (
             "[events]\nfields = [\"zek\"]",
-            r#"2: fields is "zek"; expected one of ecs, zeek, suricata, flow, sysmon; did you mean "zeek"?"#.into(),
+            r#"2: fields is "zek"; expected one of ecs, zeek, suricata, flow, sysmon, ocsf, cloudtrail, kubernetes, dns, web; did you mean "zeek"?"#.into(),
         ),
         ("[events]\ntime = \"now\"", r#"2: time is "now"; expected a date, such as 2024-01-12T17:00:00Z"#.into()),
+        ("[site]\ncountries = [\"Atlantis\"]", r#"1: [site] "Atlantis" is no country; expected an ISO 3166-1 alpha-2 code or a name"#.into()),
         ("[output]\nschema = \"splunk\"", r#"2: schema is "splunk"; expected one of ecs, native"#.into()),
         (
             "[reload]\nwhen_empty = \"warning\"",

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use stormtag::{
     AllowList, Catalog, Enrichment, Feed, FieldMap, Finding, Geo, Indicator, Intel, IntelBuilder, Kind, Limits, Live,
-    Match, Observable, Pattern, Record, Schema, Subject, Validity, Worker,
+    Match, Observable, Pattern, Record, Schema, Site, Subject, Validity, Worker,
 };
 
 use crate::mmdb::database;
@@ -33,7 +33,23 @@ struct Case {
     geo: BTreeMap<String, toml::Table>,
     #[serde(default)]
     refused: u64,
+    #[serde(default)]
+    site: Where,
     event: Vec<Event>,
+}
+
+/// Where events come from.
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct Where {
+    sectors: Vec<String>,
+    countries: Vec<String>,
+}
+
+impl Where {
+    fn site(&self) -> Site {
+        Site::new(self.sectors.iter().map(String::as_str), self.countries.iter().map(String::as_str)).unwrap()
+    }
 }
 
 /// An indicator: `kind pattern`, or with what is said of it.
@@ -56,6 +72,9 @@ struct Statement {
     campaigns: Vec<Box<str>>,
     #[serde(default)]
     actors: Vec<Box<str>>,
+    #[serde(default)]
+    tags: Vec<Box<str>>,
+    role: Option<Box<str>>,
     valid_from: Option<i64>,
     valid_until: Option<i64>,
     first_seen: Option<i64>,
@@ -120,6 +139,8 @@ impl Case {
                         confidence: said.confidence,
                         campaigns: said.campaigns.clone(),
                         actors: said.actors.clone(),
+                        tags: said.tags.clone(),
+                        role: said.role.clone(),
                         valid_from: said.valid_from,
                         valid_until: said.valid_until,
                         first_seen: said.first_seen,
@@ -159,6 +180,9 @@ impl Case {
             ("without a cache", live.worker()),
         ];
         doors[2].1.set_cache(0);
+        for (_, worker) in &mut doors {
+            worker.set_site(self.site.site());
+        }
         for event in &self.event {
             // Asked before there is anything to know.
             event.seen_in_value(&mut doors[1].1);
@@ -170,7 +194,7 @@ impl Case {
                     let place = format!("{file}: {}: event {number}, {round} time, {door}", self.name);
                     assert_eq!(seen, event.expected, "{place}");
                 };
-                check("cold worker", event.seen_in_value(&mut live.worker()));
+                check("cold worker", event.seen_in_value(live.worker().set_site(self.site.site())));
                 for (door, worker) in &mut doors {
                     check(door, event.seen_in_value(worker));
                     check(&format!("{door}, bytes"), event.seen_in_bytes(worker));
@@ -379,5 +403,5 @@ fn every_case_through_every_door() {
         }
     }
     assert!(failed.is_empty(), "{} of {cases} cases failed:\n{}", failed.len(), failed.join("\n"));
-    assert!(cases >= 25, "{cases}");
+    assert!(cases >= 70, "{cases}");
 }

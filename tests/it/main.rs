@@ -24,6 +24,7 @@ mod geo;
 mod known_hits;
 #[cfg(feature = "compression")]
 mod limits;
+mod maps;
 mod mmdb;
 #[cfg(feature = "compression")]
 mod naming;
@@ -31,5 +32,6 @@ mod oracle;
 #[cfg(feature = "config")]
 mod reload;
 mod report;
+mod scoring;
 #[cfg(feature = "compression")]
 mod stix;
