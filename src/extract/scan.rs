@@ -131,7 +131,8 @@ impl<'t, 's> Scan<'t, 's> {
                 let above = !run & u64::MAX << bit;
                 let end = if above == 0 { self.run_end(base + 64) } else { base + above.trailing_zeros() as usize };
                 self.run_read = end;
-                self.run(start.max(self.done), end)?;
+                let start = start.max(self.done);
+                self.run(start, self.end_before_six(start, end))?;
             }
         }
     }

@@ -16,23 +16,41 @@ impl Scan<'_, '_> {
         if colon < self.six_read {
             return ControlFlow::Continue(());
         }
-        let before = self.text.get(self.url_found..colon).unwrap_or_default();
-        let left = before.iter().rev().take(LONGEST).take_while(|&&byte| is_six(byte)).count();
-        let after = self.text.get(colon..).unwrap_or_default();
-        let right = after.iter().take_while(|&&byte| is_six(byte)).count();
-        let (start, end) = (colon - left, colon + right);
-        self.six_read = end;
-        let scheme = self.before(end) == Some(b':') && self.is_scheme_end(end - 1);
-        if left + right > LONGEST || scheme || self.is_scheme(end) {
-            return ControlFlow::Continue(());
-        }
-        match self.six_within(start, end) {
+        let (stretch_end, address) = self.six_around(colon);
+        self.six_read = stretch_end;
+        match address {
             Some((start, end)) => {
                 let prefix = self.prefix(end, 128);
                 self.found(Hit { kind: Kind::Ip, start, end, prefix, rewritten: None })
             }
             None => ControlFlow::Continue(()),
         }
+    }
+
+    /// The end of a run without the address that begins in it: `host.example-2001:db8::1` is a name and an address.
+    #[inline]
+    pub(super) fn end_before_six(&self, start: usize, end: usize) -> usize {
+        if self.at(end) != Some(b':') || !self.text.get(start..end).is_some_and(|run| run.contains(&b'-')) {
+            return end;
+        }
+        match self.six_around(end).1 {
+            Some((address, _)) if start < address => end.min(address),
+            _ => end,
+        }
+    }
+
+    /// The end of the stretch around a colon, and the address in it.
+    fn six_around(&self, colon: usize) -> (usize, Option<(usize, usize)>) {
+        let before = self.text.get(self.url_found..colon).unwrap_or_default();
+        let left = before.iter().rev().take(LONGEST).take_while(|&&byte| is_six(byte)).count();
+        let after = self.text.get(colon..).unwrap_or_default();
+        let right = after.iter().take_while(|&&byte| is_six(byte)).count();
+        let (start, end) = (colon - left, colon + right);
+        let scheme = self.before(end) == Some(b':') && self.is_scheme_end(end - 1);
+        if left + right > LONGEST || scheme || self.is_scheme(end) {
+            return (end, None);
+        }
+        (end, self.six_within(start, end))
     }
 
     fn six_within(&self, mut start: usize, stretch_end: usize) -> Option<(usize, usize)> {
