@@ -1,14 +1,14 @@
 //! What all readers do: count, reject, share records.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
+use std::io::{self, BufRead};
 use std::path::Path;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
 use crate::error::Error;
-use crate::feed::lines::Line;
+use crate::feed::lines::{Line, Lines};
 use crate::feed::value::{self, Said};
 use crate::feed::{Defaults, Feed, Reason, Rejections};
 use crate::pattern::Pattern;
@@ -30,6 +30,28 @@ impl<'a> Gathering<'a> {
             feed.source = stem(path).into();
         }
         Self { feed, path, not_text: 0, used: 0 }
+    }
+
+    /// Calls `see` with each line that is text, and its number. Gives how many lines there were, and why reading broke off, for
+    /// [`finish`](Self::finish); fails only where `see` does.
+    pub(super) fn lines(
+        &mut self,
+        reader: impl BufRead,
+        mut see: impl FnMut(&mut Self, u64, &str) -> Result<(), Error>,
+    ) -> Result<(u64, Option<io::Error>), Error> {
+        let mut lines = Lines::new(reader);
+        let failed = loop {
+            match lines.next() {
+                Ok(Some(line)) => {
+                    if let Some((number, text)) = self.usable(line) {
+                        see(self, number, text)?;
+                    }
+                }
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        Ok((lines.number(), failed))
     }
 
     /// The text of a line; what is none is rejected.

@@ -12,7 +12,7 @@ use crate::feed::gathering::Gathering;
 use crate::feed::json::{elements, members};
 use crate::feed::open::peek;
 use crate::feed::table::{Header, Table};
-use crate::feed::{Defaults, Feed, Lines, Reason, whole};
+use crate::feed::{Defaults, Feed, Reason, whole};
 
 /// What an object may measure, in bytes; it is held as a tree while it is read.
 const LONGEST: usize = 64 * 1024;
@@ -87,33 +87,27 @@ fn lines(
     columns: Option<&Columns>,
     defaults: &Defaults,
 ) -> Result<Feed, Error> {
-    let mut lines = Lines::new(reader);
     let mut first: Vec<(u64, String)> = Vec::new();
     let mut table: Option<Members<'_>> = None;
-    let failed = loop {
-        let line = match lines.next() {
-            Ok(Some(line)) => line,
-            Ok(None) => break None,
-            Err(error) => break Some(error),
-        };
-        let Some((number, text)) = gathering.usable(line) else { continue };
+    let (items, failed) = gathering.lines(reader, |gathering, number, text| {
         if text.trim().is_empty() {
             gathering.pass(number, text, Reason::NoContent);
-            continue;
+            return Ok(());
         }
         if let Some(table) = &mut table {
-            table.object(&mut gathering, number, text);
-            continue;
+            table.object(gathering, number, text);
+            return Ok(());
         }
         first.push((number, text.to_owned()));
         if first.len() == FIRST {
-            table = Some(begin(&mut first, columns, &mut gathering, defaults)?);
+            table = Some(begin(&mut first, columns, gathering, defaults)?);
         }
-    };
+        Ok(())
+    })?;
     if table.is_none() {
         begin(&mut first, columns, &mut gathering, defaults)?;
     }
-    gathering.finish(lines.number(), failed)
+    gathering.finish(items, failed)
 }
 
 fn begin<'a>(

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::error::Error;
 use crate::feed::gathering::{Gathering, Records, stem};
 use crate::feed::value::Said;
-use crate::feed::{Defaults, Feed, Lines, Reason};
+use crate::feed::{Defaults, Feed, Reason};
 use crate::observable::Kind;
 use crate::record::Severity;
 
@@ -18,26 +18,19 @@ use crate::record::Severity;
 pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Result<Feed, Error> {
     let mut gathering = Gathering::new(path, defaults);
     let mut records = Records::new(&gathering, defaults);
-    let mut lines = Lines::new(reader);
     let of_names = stem(path).contains("filename");
     let (mut heading, mut key) = (String::new(), String::new());
-    let failed = loop {
-        let line = match lines.next() {
-            Ok(Some(line)) => line,
-            Ok(None) => break None,
-            Err(error) => break Some(error),
-        };
-        let Some((number, text)) = gathering.usable(line) else { continue };
+    let (items, failed) = gathering.lines(reader, |gathering, number, text| {
         let text = text.trim();
         if text.is_empty() {
             heading.clear();
             gathering.pass(number, text, Reason::NoContent);
-            continue;
+            return Ok(());
         }
         if let Some(comment) = text.strip_prefix('#') {
             comment.trim_matches(['#', ' ', '-']).clone_into(&mut heading);
             gathering.pass(number, text, Reason::NoContent);
-            continue;
+            return Ok(());
         }
         let (value, rest) = text.split_once(';').unwrap_or((text, ""));
         let (score, comment) = match rest.split_once(';') {
@@ -47,7 +40,7 @@ pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Re
         };
         if of_names || is_expression(value, rest) {
             gathering.reject(number, text, Reason::Searched);
-            continue;
+            return Ok(());
         }
         let comment = if comment.is_empty() { heading.as_str() } else { comment };
         key.clear();
@@ -63,8 +56,9 @@ pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Re
             record.severity = severity(score).or(record.severity);
         });
         gathering.add(number, value, Said::from(defaults.kind), &made.record);
-    };
-    gathering.finish(lines.number(), failed)
+        Ok(())
+    })?;
+    gathering.finish(items, failed)
 }
 
 /// Whether these first lines are of such a list: they say so, or the first row is a hash with a comment.

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::error::Error;
 use crate::feed::gathering::{Gathering, Making, Records, stem};
 use crate::feed::value::Said;
-use crate::feed::{Defaults, Feed, Lines, Reason, plain};
+use crate::feed::{Defaults, Feed, Reason, plain};
 
 /// Reads a trail file.
 ///
@@ -17,18 +17,11 @@ use crate::feed::{Defaults, Feed, Lines, Reason, plain};
 pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Result<Feed, Error> {
     let mut gathering = Gathering::new(path, defaults);
     let mut records = Records::new(&gathering, defaults);
-    let mut lines = Lines::new(reader);
     let family = stem(path);
     let (mut reference, mut grouped) = (String::new(), false);
     let mut aliases: Vec<Box<str>> = Vec::new();
     let mut key = String::new();
-    let failed = loop {
-        let line = match lines.next() {
-            Ok(Some(line)) => line,
-            Ok(None) => break None,
-            Err(error) => break Some(error),
-        };
-        let Some((number, text)) = gathering.usable(line) else { continue };
+    let (items, failed) = gathering.lines(reader, |gathering, number, text| {
         let text = text.trim();
         if let Some(said) = text.strip_prefix('#') {
             if let Some(link) = after(said, "Reference:") {
@@ -40,11 +33,11 @@ pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Re
                 aliases.extend(names.split(',').map(|name| name.trim().into()));
             }
             gathering.pass(number, text, Reason::NoContent);
-            continue;
+            return Ok(());
         }
         if text.is_empty() {
             gathering.pass(number, text, Reason::NoContent);
-            continue;
+            return Ok(());
         }
         // The next reference begins another group.
         grouped = false;
@@ -55,8 +48,9 @@ pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Re
         key.push_str(comment);
         let made = records.of(&key, |making| fill(making, family, &aliases, &reference, comment));
         gathering.add(number, bare(value), Said::from(defaults.kind), &made.record);
-    };
-    gathering.finish(lines.number(), failed)
+        Ok(())
+    })?;
+    gathering.finish(items, failed)
 }
 
 fn after<'t>(comment: &'t str, word: &str) -> Option<&'t str> {

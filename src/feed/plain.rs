@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::error::Error;
 use crate::feed::gathering::{Gathering, Records};
 use crate::feed::value::Said;
-use crate::feed::{Defaults, Feed, Lines, Reason};
+use crate::feed::{Defaults, Feed, Reason};
 use crate::observable::{Kind, Shape};
 
 /// Reads a list: the first column of each line, the others are passed over.
@@ -17,17 +17,10 @@ use crate::observable::{Kind, Shape};
 pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Result<Feed, Error> {
     let mut gathering = Gathering::new(path, defaults);
     let record = Records::new(&gathering, defaults).of("", |_| ()).record;
-    let mut lines = Lines::new(reader);
-    let failed = loop {
-        let line = match lines.next() {
-            Ok(Some(line)) => line,
-            Ok(None) => break None,
-            Err(error) => break Some(error),
-        };
-        let Some((number, text)) = gathering.usable(line) else { continue };
+    let (items, failed) = gathering.lines(reader, |gathering, number, text| {
         let Some(text) = content(text) else {
             gathering.pass(number, text, Reason::NoContent);
-            continue;
+            return Ok(());
         };
         if let Some(names) = hosts(text) {
             for name in names {
@@ -36,8 +29,9 @@ pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Re
         } else {
             gathering.add(number, first_column(text, defaults.kind), Said::from(defaults.kind), &record);
         }
-    };
-    gathering.finish(lines.number(), failed)
+        Ok(())
+    })?;
+    gathering.finish(items, failed)
 }
 
 /// The line without comment and spaces around it, if anything is left.

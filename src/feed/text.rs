@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::extract::Extractor;
 use crate::feed::gathering::{Gathering, Records};
 use crate::feed::value::{self, Said};
-use crate::feed::{Defaults, Feed, Lines, Reason};
+use crate::feed::{Defaults, Feed, Reason};
 use crate::observable::Kind;
 
 /// Reads a report: each observable that stands in it is an indicator, each network too.
@@ -22,15 +22,8 @@ pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Re
     let extractor = Extractor::refanging();
     let mut gathering = Gathering::new(path, defaults);
     let record = Records::new(&gathering, defaults).of("", |_| ()).record;
-    let mut lines = Lines::new(reader);
     let mut seen: HashSet<(Kind, String), RandomState> = HashSet::default();
-    let failed = loop {
-        let line = match lines.next() {
-            Ok(Some(line)) => line,
-            Ok(None) => break None,
-            Err(error) => break Some(error),
-        };
-        let Some((number, text)) = gathering.usable(line) else { continue };
+    let (items, failed) = gathering.lines(reader, |gathering, number, text| {
         let mut none = true;
         extractor.extract(text.as_bytes(), |found| {
             none = false;
@@ -52,8 +45,9 @@ pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Re
         if none {
             gathering.pass(number, text, Reason::NoContent);
         }
-    };
-    gathering.finish(lines.number(), failed)
+        Ok(())
+    })?;
+    gathering.finish(items, failed)
 }
 
 #[cfg(test)]

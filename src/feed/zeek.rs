@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::error::Error;
 use crate::feed::gathering::{Gathering, Records};
 use crate::feed::value::Said;
-use crate::feed::{Defaults, Feed, Lines, Reason};
+use crate::feed::{Defaults, Feed, Reason};
 use crate::observable::Kind;
 
 /// Reads tab-separated lines under a header `#fields`.
@@ -17,24 +17,17 @@ use crate::observable::Kind;
 pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Result<Feed, Error> {
     let mut gathering = Gathering::new(path, defaults);
     let mut records = Records::new(&gathering, defaults);
-    let mut lines = Lines::new(reader);
     let mut header: Option<Header> = None;
     let mut key = String::new();
-    let failed = loop {
-        let line = match lines.next() {
-            Ok(Some(line)) => line,
-            Ok(None) => break None,
-            Err(error) => break Some(error),
-        };
-        let Some((number, text)) = gathering.usable(line) else { continue };
+    let (items, failed) = gathering.lines(reader, |gathering, number, text| {
         if let Some(fields) = text.strip_prefix("#fields") {
             header = Some(Header::of(fields).map_err(|message| gathering.error(number, message))?);
             gathering.pass(number, text, Reason::NoContent);
-            continue;
+            return Ok(());
         }
         if text.starts_with('#') || text.trim().is_empty() {
             gathering.pass(number, text, Reason::NoContent);
-            continue;
+            return Ok(());
         }
         let Some(header) = &header else {
             return Err(
@@ -63,8 +56,9 @@ pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Re
             (Some(value), Some(kind)) => gathering.add(number, value, said(kind, value), &made.record),
             _ => gathering.reject(number, text, Reason::NoValue),
         }
-    };
-    gathering.finish(lines.number(), failed)
+        Ok(())
+    })?;
+    gathering.finish(items, failed)
 }
 
 struct Header {
