@@ -249,6 +249,23 @@ pub struct Place<'a> {
     pub time_zone: Option<&'a str>,
 }
 
+impl<'a> Place<'a> {
+    /// The texts, by the names that ECS has for them in `geo`.
+    pub(crate) fn texts(&self) -> [(&'static str, Option<&'a str>); 9] {
+        [
+            ("city_name", self.city_name),
+            ("continent_code", self.continent_code),
+            ("continent_name", self.continent_name),
+            ("country_iso_code", self.country_iso_code),
+            ("country_name", self.country_name),
+            ("postal_code", self.postal_code),
+            ("region_iso_code", self.region_iso_code),
+            ("region_name", self.region_name),
+            ("timezone", self.time_zone),
+        ]
+    }
+}
+
 /// By what means an address hides who uses it; none for most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Anonymity(u8);

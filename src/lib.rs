@@ -61,6 +61,7 @@ mod site;
 mod special;
 mod specificity;
 mod stix;
+mod suffix;
 mod swar;
 mod time;
 #[cfg(feature = "watch")]

@@ -1,4 +1,4 @@
-//! Which last labels are real. The only module here that knows `psl`.
+//! Under which names others are registered, and which last labels are real. The only module that knows `psl`.
 
 use psl::{Psl as _, Type};
 
@@ -33,7 +33,7 @@ const DOUBTFUL: &[&[u8]] = &[
 
 /// Whether a label is the end of a file's name as logs are full of them: what the list would say no to, sooner.
 #[inline]
-pub(super) fn is_no_suffix(label: &[u8]) -> bool {
+pub(crate) fn is_no_suffix(label: &[u8]) -> bool {
     matches!(
         label,
         b"png"
@@ -62,10 +62,16 @@ pub(super) fn is_no_suffix(label: &[u8]) -> bool {
     )
 }
 
+/// Whether names of this kind are registered below it. Suffixes that the list does not name count by their last label, which
+/// makes them no suffix here: `lan`, `local`, `onion`.
+pub(crate) fn is_public_suffix(name: &str) -> bool {
+    psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == name.as_bytes())
+}
+
 /// Whether a name in normal form could have been registered: it ends in a suffix of the list and has a label more, or is itself
 /// a suffix that a company runs, such as `github.io`.
 #[inline]
-pub(super) fn is_registered(name: &[u8]) -> bool {
+pub(crate) fn is_registered(name: &[u8]) -> bool {
     // Under these nothing but a company is a suffix.
     if name.ends_with(b".com") || name.ends_with(b".net") || name.ends_with(b".org") {
         return true;
@@ -81,7 +87,7 @@ pub(super) fn is_registered(name: &[u8]) -> bool {
 /// Whether a name in normal form is rather that of a file: it ends as files do, and has but two labels, or a number before the
 /// end.
 #[inline]
-pub(super) fn is_doubtful(name: &[u8]) -> bool {
+pub(crate) fn is_doubtful(name: &[u8]) -> bool {
     let mut labels = name.rsplit(|&byte| byte == b'.');
     let last = labels.next().unwrap_or_default();
     if !DOUBTFUL.contains(&last) {

@@ -142,7 +142,9 @@ impl Worker {
     #[inline]
     pub fn enrich_json(&mut self, line: &[u8], out: &mut Vec<u8>) -> bool {
         self.refresh();
-        self.enrich_group([line].into_iter(), out, |matched, _| matched)
+        let mut matched = false;
+        self.enrich_group([line].into_iter(), out, |is_match, _| matched = is_match);
+        matched
     }
 
     /// As [`enrich_json`](Self::enrich_json), for a block of lines: each ends with a line feed, the last one perhaps without. Says how many
@@ -158,35 +160,31 @@ impl Worker {
     /// ```
     pub fn enrich_lines(&mut self, block: &[u8], out: &mut Vec<u8>) -> usize {
         let mut lines = Lines { rest: block };
-        let mut all = 0;
+        let mut matched = 0;
         while !lines.rest.is_empty() {
             self.refresh();
             let group = lines;
             lines.nth(GROUP - 1);
             let all_have_ends = !lines.rest.is_empty() || block.ends_with(b"\n");
-            let mut matched = 0;
             self.enrich_group(group.take(GROUP), out, |is_match, out| {
                 out.push(b'\n');
                 matched += usize::from(is_match);
-                false
             });
             if !all_have_ends {
                 out.pop();
             }
-            all += matched;
         }
-        all
+        matched
     }
 
-    /// Enriches lines that see one snapshot; calls `behind` behind each of them with whether something matched, and gives what it said
-    /// of the last.
+    /// Enriches lines that see one snapshot; calls `behind` behind each of them with whether something matched.
     #[inline]
     fn enrich_group<'l>(
         &mut self,
         group: impl Iterator<Item = &'l [u8]> + Clone,
         out: &mut Vec<u8>,
-        mut behind: impl FnMut(bool, &mut Vec<u8>) -> bool,
-    ) -> bool {
+        mut behind: impl FnMut(bool, &mut Vec<u8>),
+    ) {
         let Self { intel, mapping, counters, cache, located, clock, site, scan, lines, ahead, .. } = self;
         ahead.clear();
         for (line, number) in group.clone().zip(0..) {
@@ -201,7 +199,6 @@ impl Worker {
             }
         }
         intel.look_ahead(ahead);
-        let mut last = false;
         for (line, found) in group.zip(&*lines) {
             let matched = if found.is_json {
                 let mut sought = Sought::new(intel, mapping, counters, cache, located);
@@ -214,10 +211,9 @@ impl Worker {
                 out.extend_from_slice(line);
                 false
             };
-            last = behind(matched, out);
+            behind(matched, out);
         }
         (counters.cache_hits, counters.cache_misses) = (cache.hits, cache.misses);
-        last
     }
 
     fn set_mapping(&mut self, fields: FieldMap, schema: Schema) -> &mut Self {

@@ -189,11 +189,10 @@ impl Made {
         };
         // Tens of thousands are uses, of which the two ends are all that is kept.
         if matches!(kind, Kind::AttributedTo | Kind::From) {
-            let confidence = object.confidence.number().filter(|number| (0.0..=100.0).contains(number));
             let first = object.references().next();
             relation.by = object.created_by_ref.text();
             relation.date = day(object.created.text());
-            relation.confidence = confidence.map(|number| number.round() as u8);
+            relation.confidence = object.confidence.percent();
             relation.said = object.description.text();
             relation.reference = first.as_ref().map(|first| first.source_name.clone()).filter(|name| !name.is_empty());
             relation.url = first.and_then(|first| first.url);

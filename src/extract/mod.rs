@@ -5,7 +5,6 @@ mod defanged;
 mod run;
 mod scan;
 mod six;
-mod suffix;
 mod url;
 
 use std::borrow::Cow;

@@ -4,9 +4,9 @@ use std::ops::ControlFlow;
 
 use super::classes::{is_alnum, is_local, letter_outside_ascii};
 use super::scan::{Hit, Scan};
-use super::suffix::{is_doubtful, is_no_suffix, is_registered};
 use crate::normal;
 use crate::observable::{Kind, Observable};
+use crate::suffix::{is_doubtful, is_no_suffix, is_registered};
 
 /// The longest name, in bytes.
 const LONGEST_NAME: usize = 253;

@@ -254,17 +254,7 @@ impl AsnRow {
 
 impl PlaceRow {
     fn write(place: &Place<'_>, row: &mut Writer<'_>) -> Result<Self, TooMuch> {
-        let names = [
-            (",\"city_name\":", place.city_name),
-            (",\"continent_code\":", place.continent_code),
-            (",\"continent_name\":", place.continent_name),
-            (",\"country_iso_code\":", place.country_iso_code),
-            (",\"country_name\":", place.country_name),
-            (",\"postal_code\":", place.postal_code),
-            (",\"region_iso_code\":", place.region_iso_code),
-            (",\"region_name\":", place.region_name),
-            (",\"timezone\":", place.time_zone),
-        ];
+        let names = place.texts();
         let at = place.latitude.zip(place.longitude);
         let mut inside = [None; 9];
         if at.is_some() || names.iter().any(|(_, name)| name.is_some()) {
@@ -272,7 +262,7 @@ impl PlaceRow {
             let open = row.text.len();
             for ((key, name), inside) in names.into_iter().zip(&mut inside) {
                 if let Some(name) = name {
-                    row.push(key);
+                    row.push(&format!(",\"{key}\":"));
                     *inside = row.quoted(name);
                 }
             }

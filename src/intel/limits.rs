@@ -8,6 +8,7 @@ use super::addresses::networks_of;
 use crate::feed::Reason;
 use crate::pattern::{Body, Pattern};
 use crate::special::is_special_use;
+use crate::suffix::is_public_suffix;
 
 /// Bounds on what an indicator may cover. What is refused is counted in the [`Report`](crate::Report) with its reason.
 ///
@@ -95,12 +96,6 @@ fn is_all_special_use(first: IpAddr, last: IpAddr, range: &Body) -> bool {
     is_special_use(first)
         && is_special_use(last)
         && networks_of(range).all(|net| is_special_use(net.network()) && is_special_use(net.broadcast()))
-}
-
-/// Whether names of this kind are registered below it. Suffixes that the list does not name count by their last label, which
-/// makes them no suffix here: `lan`, `local`, `onion`.
-fn is_public_suffix(name: &str) -> bool {
-    psl::suffix(name.as_bytes()).is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == name.as_bytes())
 }
 
 #[cfg(test)]

@@ -68,22 +68,6 @@ impl Serialize for EcsAsn<'_> {
 struct EcsPlace<'a>(&'a Place<'a>);
 
 impl EcsPlace<'_> {
-    /// The members of `geo` that are texts.
-    fn texts(&self) -> [(&'static str, Option<&str>); 9] {
-        let place = self.0;
-        [
-            ("city_name", place.city_name),
-            ("continent_code", place.continent_code),
-            ("continent_name", place.continent_name),
-            ("country_iso_code", place.country_iso_code),
-            ("country_name", place.country_name),
-            ("postal_code", place.postal_code),
-            ("region_iso_code", place.region_iso_code),
-            ("region_name", place.region_name),
-            ("timezone", place.time_zone),
-        ]
-    }
-
     fn location(&self) -> Option<Point> {
         Some(Point { lat: self.0.latitude?, lon: self.0.longitude? })
     }
@@ -98,7 +82,7 @@ struct Point {
 impl Serialize for EcsPlace<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for (name, text) in self.texts() {
+        for (name, text) in self.0.texts() {
             if let Some(text) = text {
                 map.serialize_entry(name, text)?;
             }

@@ -103,6 +103,11 @@ impl<'a> Property<'a> {
         self.read()
     }
 
+    /// A confidence, 0 to 100 (STIX 2.1, appendix A).
+    pub(crate) fn percent(self) -> Option<u8> {
+        self.number().filter(|number| (0.0..=100.0).contains(number)).map(|number| number.round() as u8)
+    }
+
     pub(crate) fn is_true(self) -> bool {
         self.read() == Some(true)
     }

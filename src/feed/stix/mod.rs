@@ -106,7 +106,7 @@ impl Draft {
         };
         let (valid_from, valid_until) = (date(object.valid_from), date(object.valid_until));
         let dated = date(object.modified).or_else(|| date(object.created)).or(valid_from);
-        let confidence = object.confidence.number().filter(|number| (0.0..=100.0).contains(number));
+        let confidence = object.confidence.percent();
         if confidence.is_none() && !object.confidence.is_missing() {
             bad.push(object.confidence.shown().into());
         }
@@ -119,7 +119,7 @@ impl Draft {
             revoked: object.is_revoked(),
             pattern: object.pattern.text(),
             foreign: language.is_some_and(|language| !language.trim().eq_ignore_ascii_case("stix")),
-            confidence: confidence.map(|number| number.round() as u8),
+            confidence,
             valid_from,
             valid_until,
             dated,
