@@ -58,6 +58,7 @@ mod reload;
 mod report;
 mod schema;
 mod site;
+mod slab;
 mod special;
 mod specificity;
 mod stix;

@@ -17,7 +17,6 @@ pub(crate) use json::{Form, Hit, Line, Scan, decode};
 pub(crate) use mapping::Mapping;
 pub(crate) use merge::merge;
 pub(crate) use number::{decode_number, is_plain_number};
-pub(crate) use plan::Plan;
 pub(crate) use read::{is_nothing, read};
 pub(crate) use tokens::Object;
 pub(crate) use walk::walk;

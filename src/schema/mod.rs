@@ -13,7 +13,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::enrichment::Enrichment;
 
 pub(crate) use ecs::has_as;
-pub(crate) use splice::splice;
+pub(crate) use splice::{splice, splice_places};
 
 use ecs::EcsLocation;
 
