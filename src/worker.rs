@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::cache::Cache;
 use crate::counters::Counters;
 use crate::enrichment::{Enrichment, LocatedAt, Sighting};
-use crate::event::{self, FieldMap, Form, Hit, Line, Mapping, Reads, Scan};
+use crate::event::{self, FieldMap, Form, Hit, Line, Mapping, Reads, Scan, Trail};
 use crate::intel::{Ahead, Finding, Intel};
 use crate::live::Live;
 use crate::normal::{self, NotObservable};
@@ -128,7 +128,7 @@ impl Worker {
         self.counters.events += 1;
         let Self { intel, mapping, counters, cache, located, clock, site, .. } = self;
         let mut sought = Sought::new(intel, mapping, counters, cache, located);
-        event::walk(&mapping.plan, event, &mut |field, text| sought.see(field, text));
+        event::walk(&mapping.plan, event, &mut |field, text, trail| sought.see_at(field, text, trail));
         sought.finish(*clock, site)
     }
 
@@ -138,7 +138,7 @@ impl Worker {
     /// What was there stays byte for byte: the order of keys, the form of numbers, white space. What is no JSON object is
     /// appended as it is and counted. The line has no line end, or one that is white space to JSON, which is kept.
     ///
-    /// Costs no allocation in the steady state where nothing matches.
+    /// Costs no allocation in the steady state where nothing matches; in [`Schema::Ocsf`] where nothing is located either.
     #[inline]
     pub fn enrich_json(&mut self, line: &[u8], out: &mut Vec<u8>) -> bool {
         self.refresh();
@@ -297,6 +297,8 @@ struct Found<'w> {
     counters: &'w mut Counters,
     located: &'w mut Vec<LocatedAt>,
     sightings: Vec<(u16, Sighting<'w>)>,
+    /// Of each sighting, where in the line its value begins.
+    places: Vec<u32>,
 }
 
 impl<'w, 'l> Sought<'w, 'l> {
@@ -308,8 +310,17 @@ impl<'w, 'l> Sought<'w, 'l> {
         located: &'w mut Vec<LocatedAt>,
     ) -> Self {
         located.clear();
-        let found = Found { intel, counters, located, sightings: Vec::new() };
+        let found = Found { intel, counters, located, sightings: Vec::new(), places: Vec::new() };
         Self { mapping, cache, found, time: None, name: &[] }
+    }
+
+    /// Takes the text of a field and the way to it.
+    fn see_at(&mut self, number: u16, text: &str, trail: &Trail<'_>) {
+        let before = self.found.sightings.len();
+        self.see(number, text);
+        for (_, sighting) in self.found.sightings.iter_mut().skip(before) {
+            sighting.path = trail.beside(sighting.field);
+        }
     }
 
     /// Takes the text of a field.
@@ -351,6 +362,7 @@ impl<'w, 'l> Sought<'w, 'l> {
             for hit in &found.hits {
                 self.see_time(hit, line);
             }
+            self.found.tell_paths(line);
         }
     }
 
@@ -359,7 +371,7 @@ impl<'w, 'l> Sought<'w, 'l> {
     fn see_repeated(&mut self, line: &[u8]) {
         let plan = &self.mapping.plan;
         if let Ok(event) = serde_json::from_slice::<serde_json::Value>(line) {
-            event::walk(plan, &event, &mut |field, text| self.see(field, text));
+            event::walk(plan, &event, &mut |field, text, trail| self.see_at(field, text, trail));
         }
     }
 
@@ -382,6 +394,7 @@ impl<'w, 'l> Sought<'w, 'l> {
             };
             if !nothing {
                 self.see_raw(field, raw, hit.form);
+                self.found.places.resize(self.found.sightings.len(), hit.start);
             }
         }
     }
@@ -449,7 +462,7 @@ impl<'w, 'l> Sought<'w, 'l> {
     /// Events come as they lie; what is made of them is in the order of the map, whatever their spelling.
     fn finish(self, clock: Option<i64>, site: &Site) -> Enrichment<'w> {
         let Self { mapping, found, time, .. } = self;
-        let Found { intel, counters, located, mut sightings } = found;
+        let Found { intel, counters, located, mut sightings, .. } = found;
         let time = time.map(|(_, seconds)| seconds).or(clock);
         located.sort_by_key(|located| located.field);
         if sightings.is_empty() {
@@ -483,7 +496,18 @@ impl<'w> Found<'w> {
                 return;
             }
             let observable = observable.clone().into_owned();
-            self.sightings.push((number, Sighting { field: path, observable, finding, time: None }));
+            self.sightings.push((number, Sighting { field: path, observable, finding, time: None, path: None }));
+        }
+    }
+
+    /// Where exactly in the line the sightings are.
+    #[cold]
+    fn tell_paths(&mut self, line: &[u8]) {
+        let values = self.places.iter().zip(&self.sightings).map(|(&place, (_, sighting))| (place, sighting.field));
+        let mut told = Vec::with_capacity(self.sightings.len());
+        event::paths(line, values, |path| told.push(path));
+        for ((_, sighting), path) in self.sightings.iter_mut().zip(told) {
+            sighting.path = path;
         }
     }
 }

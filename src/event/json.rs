@@ -394,7 +394,7 @@ mod tests {
     fn parsed(plan: &Plan, line: &[u8]) -> Option<Vec<(u16, String)>> {
         let value: serde_json::Value = serde_json::from_slice(line).ok().filter(serde_json::Value::is_object)?;
         let mut seen = Vec::new();
-        walk(plan, &value, &mut |field, text| seen.push((field, text.to_owned())));
+        walk(plan, &value, &mut |field, text, _| seen.push((field, text.to_owned())));
         seen.retain(|(field, _)| *field != 3);
         seen.sort();
         Some(seen)

@@ -10,12 +10,23 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
+use super::path::Trail;
 use super::plan::{Node, Plan, Point};
 
-/// Calls `see` with each field of the plan that the event has, and its text.
-pub(crate) fn walk<E: Serialize + ?Sized>(plan: &Plan, event: &E, see: &mut dyn FnMut(u16, &str)) {
+/// Calls `see` with each field of the plan that the event has, its text, and the way to it.
+pub(crate) fn walk<E: Serialize + ?Sized>(plan: &Plan, event: &E, see: &mut dyn FnMut(u16, &str, &Trail<'_>)) {
     let mut scratch = String::new();
-    let at = At { plan, here: Some(Node::ROOT), wrapped: None, top: true, depth: 0, see, scratch: &mut scratch };
+    let at = At {
+        plan,
+        here: Some(Node::ROOT),
+        wrapped: None,
+        top: true,
+        depth: 0,
+        trail: &Trail::TOP,
+        elements: 0,
+        see,
+        scratch: &mut scratch,
+    };
     // Stops early where the value's own serialization fails or is nested beyond reason; what was seen until then counts.
     let _ = event.serialize(at);
 }
@@ -31,7 +42,10 @@ struct At<'a> {
     wrapped: Option<Node>,
     top: bool,
     depth: u32,
-    see: &'a mut dyn FnMut(u16, &str),
+    trail: &'a Trail<'a>,
+    /// Elements of the array at hand that are behind.
+    elements: usize,
+    see: &'a mut dyn FnMut(u16, &str, &Trail<'_>),
     scratch: &'a mut String,
 }
 
@@ -56,7 +70,7 @@ impl ser::Error for Stop {
 impl At<'_> {
     fn text(self, text: &str) -> Result<(), Stop> {
         for (field, _) in self.plan.fields_at(Point { here: self.here, wrapped: self.wrapped }) {
-            (self.see)(field, text);
+            (self.see)(field, text, self.trail);
         }
         Ok(())
     }
@@ -67,16 +81,30 @@ impl At<'_> {
         let text = std::mem::take(self.scratch);
         for (field, reads) in self.plan.fields_at(Point { here: self.here, wrapped: self.wrapped }) {
             if reads.takes_numbers() {
-                (self.see)(field, &text);
+                (self.see)(field, &text, self.trail);
             }
         }
         *self.scratch = text;
         Ok(())
     }
 
-    /// The same point, for the elements of an array.
-    fn again(&mut self) -> At<'_> {
-        At { see: &mut *self.see, scratch: &mut *self.scratch, top: false, depth: self.depth + 1, ..*self }
+    /// An element of an array: at the same point.
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
+        let trail = self.trail.element(self.elements);
+        self.elements += 1;
+        let Self { plan, here, wrapped, depth, .. } = *self;
+        let (see, scratch) = (&mut *self.see, &mut *self.scratch);
+        value.serialize(At {
+            plan,
+            here,
+            wrapped,
+            top: false,
+            depth: depth + 1,
+            trail: &trail,
+            elements: 0,
+            see,
+            scratch,
+        })
     }
 
     fn member<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Stop> {
@@ -92,7 +120,9 @@ impl At<'_> {
         }
         let see = &mut *self.see;
         let scratch = &mut *self.scratch;
-        value.serialize(At { plan, here, wrapped, top: false, depth: self.depth + 1, see, scratch })
+        let trail = self.trail.key(key);
+        let depth = self.depth + 1;
+        value.serialize(At { plan, here, wrapped, top: false, depth, trail: &trail, elements: 0, see, scratch })
     }
 }
 
@@ -215,7 +245,7 @@ macro_rules! elements {
             type Error = Stop;
 
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
-                value.serialize(self.again())
+                self.element(value)
             }
 
             fn end(self) -> Result<(), Stop> {
@@ -408,7 +438,7 @@ mod tests {
 
     fn seen(map: &FieldMap, event: &Value) -> Vec<(u16, String)> {
         let mut seen = Vec::new();
-        walk(&Plan::new(map, &[]), event, &mut |field, text| seen.push((field, text.to_owned())));
+        walk(&Plan::new(map, &[]), event, &mut |field, text, _| seen.push((field, text.to_owned())));
         seen.sort();
         seen
     }
@@ -442,7 +472,7 @@ mod tests {
         let map = FieldMap::parse("m", "src ip\nhost host\n").unwrap();
         let flow = Flow { src: Some([192, 0, 2, 1].into()), host: "x.example", port: 1 };
         let mut texts = Vec::new();
-        walk(&Plan::new(&map, &[]), &flow, &mut |_, text| texts.push(text.to_owned()));
+        walk(&Plan::new(&map, &[]), &flow, &mut |_, text, _| texts.push(text.to_owned()));
         assert_eq!(texts, ["192.0.2.1", "x.example"]);
     }
 }

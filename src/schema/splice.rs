@@ -22,6 +22,7 @@ pub(crate) fn splice(line: &[u8], found: &Line, enrichment: &Enrichment<'_>, map
         _ if found.repeated => None,
         Schema::Ecs => ecs_members(line, found, enrichment, mapping, out),
         Schema::Native => native_members(line, found, enrichment, out),
+        Schema::Ocsf => None,
     };
     if spliced.is_none() {
         out.truncate(start);
@@ -156,6 +157,10 @@ fn beside(name: &str, entity: &Described<'_>, ends: &mut Ends<'_>, out: &mut Vec
 fn threat(found: &Line, enrichment: &Enrichment<'_>, ends: &mut Ends<'_>, out: &mut Vec<u8>) -> Option<()> {
     let mut objects = found.targets.iter().take(Schema::Ecs.objects().len());
     if objects.any(|target| target.object.is_some() || target.dotted || target.taken) {
+        return None;
+    }
+    // Many events bring `related`, perhaps with escapes. It is looked for where something matched, so that it costs the others nothing.
+    if memchr::memmem::find(ends.line, b"related").is_some() || memchr::memmem::find(ends.line, b"\\u").is_some() {
         return None;
     }
     ends.members(&ecs::Matched(enrichment), out)
