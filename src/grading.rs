@@ -1,5 +1,7 @@
 //! Gradings: how sure somebody is, in words, letters or machine tags, as a number from 0 to 100.
 
+use serde::Deserializer;
+
 /// The number of a machine tag of MISP's taxonomies.
 pub(crate) fn tag(tag: &str) -> Option<u8> {
     TAGS.iter().find(|(known, _)| tag.eq_ignore_ascii_case(known)).map(|&(_, number)| number)
@@ -26,6 +28,31 @@ pub(crate) fn word(word: &str) -> Option<u8> {
         Some(source.min(tag(&format!("admiralty-scale:information-credibility=\"{information}\""))?))
     };
     stix(&word).or_else(|| tag(&format!("estimative-language:likelihood-probability=\"{word}\""))).or_else(admiralty)
+}
+
+/// What a file gives as a grade, a number or a word. It must give one; only where nobody could be asked a claim has none.
+pub(crate) fn in_file<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
+    struct Graded;
+
+    impl serde::de::Visitor<'_> for Graded {
+        type Value = Option<u8>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a confidence: 0 to 100, high, medium, low, likely and the like, or B2 of the admiralty scale")
+        }
+
+        fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Option<u8>, E> {
+            let confidence = u8::try_from(number).ok().filter(|number| *number <= 100);
+            confidence.map(Some).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Signed(number), &self))
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Option<u8>, E> {
+            let confidence = word(text);
+            confidence.map(Some).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+        }
+    }
+
+    deserializer.deserialize_any(Graded)
 }
 
 /// Gradings and the number they stand for, as `numerical_value` has it in <https://github.com/MISP/misp-taxonomies>: admiralty-scale 5,

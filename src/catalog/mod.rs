@@ -11,7 +11,7 @@ mod unite;
 use std::io::Read;
 use std::path::Path;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 pub(crate) use self::countries::code as country_code;
 use self::entries::Entries;
@@ -177,7 +177,7 @@ pub struct Claim {
     pub reported: Option<String>,
     /// 0 to 100, on STIX 2.1's scale: 85 high, 50 medium, 15 low. `None` if nobody grades it, as ATT&CK does not.
     /// A catalogue file may give it as a word of that scale or of estimative language, or as `admiralty = "B2"`.
-    #[serde(alias = "admiralty", deserialize_with = "graded")]
+    #[serde(alias = "admiralty", deserialize_with = "grading::in_file")]
     pub confidence: Option<u8>,
     /// Name or number of the document.
     #[serde(default)]
@@ -437,31 +437,6 @@ pub(crate) fn is_attack_id(text: &str) -> bool {
     let (number, part) = number.split_once('.').unwrap_or((number, "000"));
     let digits = |text: &str, length| text.len() == length && text.bytes().all(|b| b.is_ascii_digit());
     digits(number, 4) && digits(part, 3)
-}
-
-/// In a file a claim has a confidence, a number or a grading; only where nobody could be asked for one it is left open.
-fn graded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
-    struct Graded;
-
-    impl serde::de::Visitor<'_> for Graded {
-        type Value = Option<u8>;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a confidence: 0 to 100, high, medium, low, likely and the like, or B2 of the admiralty scale")
-        }
-
-        fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Option<u8>, E> {
-            let confidence = u8::try_from(number).ok().filter(|number| *number <= 100);
-            confidence.map(Some).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Signed(number), &self))
-        }
-
-        fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Option<u8>, E> {
-            let confidence = grading::word(word);
-            confidence.map(Some).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(word), &self))
-        }
-    }
-
-    deserializer.deserialize_any(Graded)
 }
 
 #[cfg(test)]

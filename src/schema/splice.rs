@@ -160,7 +160,7 @@ fn threat(found: &Line, enrichment: &Enrichment<'_>, ends: &mut Ends<'_>, out: &
         return None;
     }
     // Many events bring `related`, perhaps with escapes. It is looked for where something matched, so that it costs the others nothing.
-    if memchr::memmem::find(ends.line, b"related").is_some() || memchr::memmem::find(ends.line, b"\\u").is_some() {
+    if memchr::memmem::find(ends.line, b"related").is_some() || memchr::memmem::find(ends.line, b"\\u00").is_some() {
         return None;
     }
     ends.members(&ecs::Matched(enrichment), out)

@@ -413,6 +413,26 @@ fn what_is_no_json_object_passes_byte_for_byte() {
 }
 
 #[test]
+fn what_is_related_is_joined_however_the_line_spells_it() {
+    let hit = r#""source":{"ip":"45.63.60.39"}"#;
+    for related in [
+        r#""related":{"ip":["10.0.0.1"],"user":["kim"]}"#,
+        r#""related":{"ip":["45.63.60.39"]}"#,
+        r#""related":{"ip":["45.63.60.39",{"a":1}],"hosts":[]}"#,
+        r#""related.ip":["10.0.0.1"]"#,
+        r#""related.user":["kim"],"x":{"related":1}"#,
+        r#""related":"none""#,
+        r#""\u0072elated":{"\u0069p":["45.63.60.3\u0039"]}"#,
+        r#""message":"C:\\users\\related \u00e9""#,
+    ] {
+        for &schema in SCHEMAS {
+            Doors::new(&SAMPLE, schema, None).check(format!("{{{hit},{related}}}").as_bytes()).unwrap();
+            Doors::new(&SAMPLE, schema, None).check(format!("{{{related},{hit}}}").as_bytes()).unwrap();
+        }
+    }
+}
+
+#[test]
 fn the_deepest_level_is_that_of_the_parser() {
     for line in [
         format!(r#"{{"a":{}{}}}"#, "[".repeat(127), "]".repeat(127)),
