@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::cache::Cache;
 use crate::counters::Counters;
 use crate::enrichment::{Enrichment, LocatedAt, Sighting};
-use crate::event::{self, FieldMap, Form, Hit, Line, Mapping, Reads, Scan, Trail};
+use crate::event::{self, FieldMap, Form, Hit, Line, Mapping, Reads, Scan};
 use crate::intel::{Ahead, Finding, Intel};
 use crate::live::Live;
 use crate::normal::{self, NotObservable};
@@ -128,7 +128,7 @@ impl Worker {
         self.counters.events += 1;
         let Self { intel, mapping, counters, cache, located, clock, site, .. } = self;
         let mut sought = Sought::new(intel, mapping, counters, cache, located);
-        event::walk(&mapping.plan, event, &mut |field, text, trail| sought.see_at(field, text, trail));
+        sought.see_event(event);
         sought.finish(*clock, site)
     }
 
@@ -296,9 +296,10 @@ struct Found<'w> {
     intel: &'w Intel,
     counters: &'w mut Counters,
     located: &'w mut Vec<LocatedAt>,
-    sightings: Vec<(u16, Sighting<'w>)>,
-    /// Of each sighting, where in the line its value begins.
-    places: Vec<u32>,
+    /// Each with its field, and with its place in the event.
+    sightings: Vec<(u16, u32, Sighting<'w>)>,
+    /// The place of the value at hand: where in the line it begins, or its number among the values of the walk.
+    at: u32,
 }
 
 impl<'w, 'l> Sought<'w, 'l> {
@@ -310,17 +311,27 @@ impl<'w, 'l> Sought<'w, 'l> {
         located: &'w mut Vec<LocatedAt>,
     ) -> Self {
         located.clear();
-        let found = Found { intel, counters, located, sightings: Vec::new(), places: Vec::new() };
+        let found = Found { intel, counters, located, sightings: Vec::new(), at: 0 };
         Self { mapping, cache, found, time: None, name: &[] }
     }
 
-    /// Takes the text of a field and the way to it.
-    fn see_at(&mut self, number: u16, text: &str, trail: &Trail<'_>) {
-        let before = self.found.sightings.len();
-        self.see(number, text);
-        for (_, sighting) in self.found.sightings.iter_mut().skip(before) {
-            sighting.path = trail.beside(sighting.field);
+    /// Takes the fields of an event.
+    fn see_event<E: serde::Serialize + ?Sized>(&mut self, event: &E) {
+        let plan = &self.mapping.plan;
+        event::walk(plan, event, &mut |field, text, _| {
+            self.found.at = self.found.at.wrapping_add(1);
+            self.see(field, text);
+        });
+        if self.found.sightings.is_empty() {
+            return;
         }
+        let (mut at, mut sightings) = (0_u32, self.found.sightings.iter_mut().peekable());
+        event::walk_with_trails(plan, event, &mut |_, _, trail| {
+            at = at.wrapping_add(1);
+            while let Some((.., sighting)) = sightings.next_if(|(_, place, _)| *place == at) {
+                sighting.path = trail.beside(sighting.field);
+            }
+        });
     }
 
     /// Takes the text of a field.
@@ -362,16 +373,20 @@ impl<'w, 'l> Sought<'w, 'l> {
             for hit in &found.hits {
                 self.see_time(hit, line);
             }
-            self.found.tell_paths(line);
+            // Without arrays and objects around the record a path is that of its field.
+            let plan = &self.mapping.plan;
+            let is_wrapped = |hit: &Hit| hit.point.wrapped.is_some_and(|node| Some(node) != plan.wrapped());
+            if memchr::memchr(b'[', line).is_some() || found.hits.iter().any(is_wrapped) {
+                self.found.tell_paths(line);
+            }
         }
     }
 
     /// Which of two members counts is for a parser to say.
     #[cold]
     fn see_repeated(&mut self, line: &[u8]) {
-        let plan = &self.mapping.plan;
         if let Ok(event) = serde_json::from_slice::<serde_json::Value>(line) {
-            event::walk(plan, &event, &mut |field, text, trail| self.see_at(field, text, trail));
+            self.see_event(&event);
         }
     }
 
@@ -393,8 +408,8 @@ impl<'w, 'l> Sought<'w, 'l> {
                 _ => false,
             };
             if !nothing {
+                self.found.at = hit.start;
                 self.see_raw(field, raw, hit.form);
-                self.found.places.resize(self.found.sightings.len(), hit.start);
             }
         }
     }
@@ -468,8 +483,8 @@ impl<'w, 'l> Sought<'w, 'l> {
         if sightings.is_empty() {
             return Enrichment::new(intel, &mapping.fields, located, Vec::new(), time, site);
         }
-        sightings.sort_by_key(|&(field, _)| field);
-        let sightings = sightings.into_iter().map(|(_, sighting)| Sighting { time, ..sighting }).collect();
+        sightings.sort_by_key(|&(field, ..)| field);
+        let sightings = sightings.into_iter().map(|(.., sighting)| Sighting { time, ..sighting }).collect();
         let enrichment = Enrichment::new(intel, &mapping.fields, located, sightings, time, site);
         counters.judge(&enrichment);
         enrichment
@@ -496,17 +511,21 @@ impl<'w> Found<'w> {
                 return;
             }
             let observable = observable.clone().into_owned();
-            self.sightings.push((number, Sighting { field: path, observable, finding, time: None, path: None }));
+            self.sightings.push((
+                number,
+                self.at,
+                Sighting { field: path, observable, finding, time: None, path: None },
+            ));
         }
     }
 
     /// Where exactly in the line the sightings are.
     #[cold]
     fn tell_paths(&mut self, line: &[u8]) {
-        let values = self.places.iter().zip(&self.sightings).map(|(&place, (_, sighting))| (place, sighting.field));
+        let values = self.sightings.iter().map(|&(_, place, ref sighting)| (place, sighting.field));
         let mut told = Vec::with_capacity(self.sightings.len());
         event::paths(line, values, |path| told.push(path));
-        for ((_, sighting), path) in self.sightings.iter_mut().zip(told) {
+        for ((.., sighting), path) in self.sightings.iter_mut().zip(told) {
             sighting.path = path;
         }
     }

@@ -21,7 +21,7 @@ pub(crate) struct Trail<'t> {
 enum Step<'t> {
     Top,
     Key(&'t str),
-    Element(usize),
+    Element(u32),
 }
 
 impl<'t> Trail<'t> {
@@ -33,7 +33,7 @@ impl<'t> Trail<'t> {
     }
 
     #[inline]
-    pub(super) fn element(&'t self, number: usize) -> Self {
+    pub(super) fn element(&'t self, number: u32) -> Self {
         Self { above: Some(self), step: Step::Element(number) }
     }
 
@@ -75,7 +75,7 @@ impl Path {
         }
     }
 
-    fn element(&mut self, number: usize) {
+    fn element(&mut self, number: u32) {
         self.too_long |= self.text.len() > LONGEST;
         if !self.too_long {
             let _ = write!(self.text, "[{number}]");
@@ -92,7 +92,7 @@ enum Around {
     /// An object, and where the key of the member at hand stands.
     Object(usize, usize),
     /// An array, and the number of the element at hand.
-    Array(usize),
+    Array(u32),
 }
 
 /// For each value of the line, by the place where it begins (behind its quote), the path unless it is that of the field. The places

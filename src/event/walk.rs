@@ -13,20 +13,24 @@ use serde::ser::{
 use super::path::Trail;
 use super::plan::{Node, Plan, Point};
 
-/// Calls `see` with each field of the plan that the event has, its text, and the way to it.
+/// Calls `see` with each field of the plan that the event has, and its text.
 pub(crate) fn walk<E: Serialize + ?Sized>(plan: &Plan, event: &E, see: &mut dyn FnMut(u16, &str, &Trail<'_>)) {
-    let mut scratch = String::new();
-    let at = At {
-        plan,
-        here: Some(Node::ROOT),
-        wrapped: None,
-        top: true,
-        depth: 0,
-        trail: &Trail::TOP,
-        elements: 0,
-        see,
-        scratch: &mut scratch,
-    };
+    go::<false, E>(plan, event, see);
+}
+
+/// As [`walk`], and with the way to each: for events that it is asked of, after a walk that found something.
+pub(crate) fn walk_with_trails<E: Serialize + ?Sized>(
+    plan: &Plan,
+    event: &E,
+    see: &mut dyn FnMut(u16, &str, &Trail<'_>),
+) {
+    go::<true, E>(plan, event, see);
+}
+
+fn go<const TRAILS: bool, E: Serialize + ?Sized>(plan: &Plan, event: &E, see: &mut dyn FnMut(u16, &str, &Trail<'_>)) {
+    let (mut scratch, trail) = (String::new(), &Trail::TOP);
+    let (here, scratch) = (Some(Node::ROOT), &mut scratch);
+    let at = At::<TRAILS> { plan, here, wrapped: None, top: true, depth: 0, elements: 0, trail, see, scratch };
     // Stops early where the value's own serialization fails or is nested beyond reason; what was seen until then counts.
     let _ = event.serialize(at);
 }
@@ -34,7 +38,7 @@ pub(crate) fn walk<E: Serialize + ?Sized>(plan: &Plan, event: &E, see: &mut dyn 
 /// Values nested deeper than this are not entered.
 const DEPTH: u32 = 128;
 
-struct At<'a> {
+struct At<'a, const TRAILS: bool> {
     plan: &'a Plan,
     /// The point that the keys so far lead to.
     here: Option<Node>,
@@ -42,9 +46,10 @@ struct At<'a> {
     wrapped: Option<Node>,
     top: bool,
     depth: u32,
-    trail: &'a Trail<'a>,
     /// Elements of the array at hand that are behind.
-    elements: usize,
+    elements: u32,
+    /// The way here, if it is asked for.
+    trail: &'a Trail<'a>,
     see: &'a mut dyn FnMut(u16, &str, &Trail<'_>),
     scratch: &'a mut String,
 }
@@ -67,7 +72,7 @@ impl ser::Error for Stop {
     }
 }
 
-impl At<'_> {
+impl<const TRAILS: bool> At<'_, TRAILS> {
     fn text(self, text: &str) -> Result<(), Stop> {
         for (field, _) in self.plan.fields_at(Point { here: self.here, wrapped: self.wrapped }) {
             (self.see)(field, text, self.trail);
@@ -90,21 +95,13 @@ impl At<'_> {
 
     /// An element of an array: at the same point.
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
-        let trail = self.trail.element(self.elements);
-        self.elements += 1;
+        let trail = if TRAILS { self.trail.element(self.elements) } else { Trail::TOP };
+        self.elements += u32::from(TRAILS);
         let Self { plan, here, wrapped, depth, .. } = *self;
         let (see, scratch) = (&mut *self.see, &mut *self.scratch);
-        value.serialize(At {
-            plan,
-            here,
-            wrapped,
-            top: false,
-            depth: depth + 1,
-            trail: &trail,
-            elements: 0,
-            see,
-            scratch,
-        })
+        let trail = if TRAILS { &trail } else { self.trail };
+        let (top, depth) = (false, depth + 1);
+        value.serialize(At::<TRAILS> { plan, here, wrapped, top, depth, elements: 0, trail, see, scratch })
     }
 
     fn member<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Stop> {
@@ -120,9 +117,10 @@ impl At<'_> {
         }
         let see = &mut *self.see;
         let scratch = &mut *self.scratch;
-        let trail = self.trail.key(key);
-        let depth = self.depth + 1;
-        value.serialize(At { plan, here, wrapped, top: false, depth, trail: &trail, elements: 0, see, scratch })
+        let trail = if TRAILS { self.trail.key(key) } else { Trail::TOP };
+        let trail = if TRAILS { &trail } else { self.trail };
+        let (top, depth) = (false, self.depth + 1);
+        value.serialize(At::<TRAILS> { plan, here, wrapped, top, depth, elements: 0, trail, see, scratch })
     }
 }
 
@@ -134,14 +132,14 @@ macro_rules! numbers {
     };
 }
 
-impl<'a> ser::Serializer for At<'a> {
+impl<'a, const TRAILS: bool> ser::Serializer for At<'a, TRAILS> {
     type Ok = ();
     type Error = Stop;
     type SerializeSeq = Self;
     type SerializeTuple = Self;
     type SerializeTupleStruct = Self;
     type SerializeTupleVariant = Self;
-    type SerializeMap = Members<'a>;
+    type SerializeMap = Members<'a, TRAILS>;
     type SerializeStruct = Self;
     type SerializeStructVariant = Self;
 
@@ -225,7 +223,7 @@ impl<'a> ser::Serializer for At<'a> {
         Ok(self)
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Members<'a>, Stop> {
+    fn serialize_map(self, _: Option<usize>) -> Result<Members<'a, TRAILS>, Stop> {
         Ok(Members { at: self, key: String::new() })
     }
 
@@ -240,7 +238,7 @@ impl<'a> ser::Serializer for At<'a> {
 
 macro_rules! elements {
     ($($trait:ident $method:ident),*) => {
-        $(impl $trait for At<'_> {
+        $(impl<const TRAILS: bool> $trait for At<'_, TRAILS> {
             type Ok = ();
             type Error = Stop;
 
@@ -262,7 +260,7 @@ elements!(
 
 macro_rules! structs {
     ($($trait:ident),*) => {
-        $(impl $trait for At<'_> {
+        $(impl<const TRAILS: bool> $trait for At<'_, TRAILS> {
             type Ok = ();
             type Error = Stop;
 
@@ -279,13 +277,13 @@ macro_rules! structs {
 
 structs!(SerializeStruct, SerializeStructVariant);
 
-struct Members<'a> {
-    at: At<'a>,
+struct Members<'a, const TRAILS: bool> {
+    at: At<'a, TRAILS>,
     /// The key, where it comes apart from its value.
     key: String,
 }
 
-impl SerializeMap for Members<'_> {
+impl<const TRAILS: bool> SerializeMap for Members<'_, TRAILS> {
     type Ok = ();
     type Error = Stop;
 

@@ -25,7 +25,7 @@ use ecs::EcsLocation;
 ///
 /// | | |
 /// |---|---|
-/// | `Ecs` | Elastic Common Schema 9: `threat.enrichments[]` with the attribution of each match under `stormtag`, `threat.group` from the best attribution, `as` and `geo` beside the address |
+/// | `Ecs` | Elastic Common Schema 9: `threat.enrichments[]` with the attribution of each match under `stormtag`; `threat.group` from the best attribution, `threat.software`, `.technique` and `.tactic` as its records name them; `related`; `as` and `geo` beside the address |
 /// | `Ocsf` | Open Cybersecurity Schema Framework 1.x: `osint[]`, `observables[]` and `enrichments[]`, `autonomous_system` and `location` in the endpoints, for events that are in OCSF |
 /// | `Native` | one object `stormtag` with all there is |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]

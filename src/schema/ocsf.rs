@@ -37,6 +37,9 @@ pub(super) fn write<M: SerializeMap>(enrichment: &Enrichment<'_>, map: &mut M) -
     }
     let has_match = |sighting: &&Sighting<'_>| sighting.matches().next().is_some();
     let matched: Vec<&Sighting<'_>> = enrichment.sightings().iter().filter(has_match).collect();
+    if matched.is_empty() && own::withheld(enrichment).is_empty() {
+        return Ok(());
+    }
     let speaks = Speaks::new(enrichment);
     if !matched.is_empty() {
         map.serialize_entry("metadata", &Metadata { profiles: ["osint"] })?;
