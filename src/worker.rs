@@ -128,7 +128,7 @@ impl Worker {
         self.counters.events += 1;
         let Self { intel, mapping, counters, cache, located, clock, site, .. } = self;
         let mut sought = Sought::new(intel, mapping, counters, cache, located);
-        event::walk(&mapping.plan, event, &mut |field, text| sought.see(field, text));
+        sought.see_event(event);
         sought.finish(*clock, site)
     }
 
@@ -138,7 +138,7 @@ impl Worker {
     /// What was there stays byte for byte: the order of keys, the form of numbers, white space. What is no JSON object is
     /// appended as it is and counted. The line has no line end, or one that is white space to JSON, which is kept.
     ///
-    /// Costs no allocation in the steady state where nothing matches.
+    /// Costs no allocation in the steady state where nothing matches; in [`Schema::Ocsf`] where nothing is located either.
     #[inline]
     pub fn enrich_json(&mut self, line: &[u8], out: &mut Vec<u8>) -> bool {
         self.refresh();
@@ -290,7 +290,10 @@ struct Found<'w> {
     intel: &'w Intel,
     counters: &'w mut Counters,
     located: &'w mut Vec<LocatedAt>,
-    sightings: Vec<(u16, Sighting<'w>)>,
+    /// Each with its field, and with its place in the event.
+    sightings: Vec<(u16, u32, Sighting<'w>)>,
+    /// The place of the value at hand: where in the line it begins, or its number among the values of the walk.
+    at: u32,
 }
 
 impl<'w, 'l> Sought<'w, 'l> {
@@ -302,8 +305,27 @@ impl<'w, 'l> Sought<'w, 'l> {
         located: &'w mut Vec<LocatedAt>,
     ) -> Self {
         located.clear();
-        let found = Found { intel, counters, located, sightings: Vec::new() };
+        let found = Found { intel, counters, located, sightings: Vec::new(), at: 0 };
         Self { mapping, cache, found, time: None, name: &[] }
+    }
+
+    /// Takes the fields of an event.
+    fn see_event<E: serde::Serialize + ?Sized>(&mut self, event: &E) {
+        let plan = &self.mapping.plan;
+        event::walk(plan, event, &mut |field, text, _| {
+            self.found.at = self.found.at.wrapping_add(1);
+            self.see(field, text);
+        });
+        if self.found.sightings.is_empty() {
+            return;
+        }
+        let (mut at, mut sightings) = (0_u32, self.found.sightings.iter_mut().peekable());
+        event::walk_with_trails(plan, event, &mut |_, _, trail| {
+            at = at.wrapping_add(1);
+            while let Some((.., sighting)) = sightings.next_if(|(_, place, _)| *place == at) {
+                sighting.path = trail.beside(sighting.field);
+            }
+        });
     }
 
     /// Takes the text of a field.
@@ -345,15 +367,18 @@ impl<'w, 'l> Sought<'w, 'l> {
             for hit in &found.hits {
                 self.see_time(hit, line);
             }
+            // Without arrays and objects around the record a path is that of its field.
+            if found.wrapped || memchr::memchr(b'[', line).is_some() {
+                self.found.tell_paths(line);
+            }
         }
     }
 
     /// Which of two members counts is for a parser to say.
     #[cold]
     fn see_repeated(&mut self, line: &[u8]) {
-        let plan = &self.mapping.plan;
         if let Ok(event) = serde_json::from_slice::<serde_json::Value>(line) {
-            event::walk(plan, &event, &mut |field, text| self.see(field, text));
+            self.see_event(&event);
         }
     }
 
@@ -374,6 +399,7 @@ impl<'w, 'l> Sought<'w, 'l> {
             _ => false,
         };
         if !nothing {
+            self.found.at = hit.start;
             self.see_raw(hit.field, raw, hit.form);
         }
     }
@@ -452,13 +478,13 @@ impl<'w, 'l> Sought<'w, 'l> {
     fn finish(mut self, clock: Option<i64>, site: &Site) -> Enrichment<'w> {
         self.only_located();
         let Self { mapping, found, time, .. } = self;
-        let Found { intel, counters, located, mut sightings } = found;
+        let Found { intel, counters, located, mut sightings, .. } = found;
         let time = time.map(|(_, seconds)| seconds).or(clock);
         if sightings.is_empty() {
             return Enrichment::new(intel, &mapping.fields, located, Vec::new(), time, site);
         }
-        sightings.sort_by_key(|&(field, _)| field);
-        let sightings = sightings.into_iter().map(|(_, sighting)| Sighting { time, ..sighting }).collect();
+        sightings.sort_by_key(|&(field, ..)| field);
+        let sightings = sightings.into_iter().map(|(.., sighting)| Sighting { time, ..sighting }).collect();
         let enrichment = Enrichment::new(intel, &mapping.fields, located, sightings, time, site);
         counters.judge(&enrichment);
         enrichment
@@ -485,7 +511,22 @@ impl<'w> Found<'w> {
                 return;
             }
             let observable = observable.clone().into_owned();
-            self.sightings.push((number, Sighting { field: path, observable, finding, time: None }));
+            self.sightings.push((
+                number,
+                self.at,
+                Sighting { field: path, observable, finding, time: None, path: None },
+            ));
+        }
+    }
+
+    /// Where exactly in the line the sightings are.
+    #[cold]
+    fn tell_paths(&mut self, line: &[u8]) {
+        let values = self.sightings.iter().map(|&(_, place, ref sighting)| (place, sighting.field));
+        let mut told = Vec::with_capacity(self.sightings.len());
+        event::paths(line, values, |path| told.push(path));
+        for ((.., sighting), path) in self.sightings.iter_mut().zip(told) {
+            sighting.path = path;
         }
     }
 }

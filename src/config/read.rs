@@ -12,6 +12,7 @@ use crate::feed::{Columns, Defaults, Format};
 use crate::intel::Limits;
 use crate::observable::Kind;
 use crate::record::{Record, Severity, Tlp};
+use crate::schema::Schema;
 use crate::site::Site;
 use crate::time;
 
@@ -200,7 +201,7 @@ fn site(mut section: Section<'_>, config: &mut Config) -> Result<(), Error> {
 
 fn output(mut section: Section<'_>, config: &mut Config) -> Result<(), Error> {
     if let Some(item) = section.item("schema") {
-        config.schema = item.one_of(["ecs", "native"].into_iter(), |word| word.parse().ok())?;
+        config.schema = item.one_of(Schema::ALL.iter().map(|schema| schema.name()), |word| word.parse().ok())?;
     }
     section.finish()
 }

@@ -38,7 +38,7 @@ pub(crate) struct Line {
     /// A key that leads somewhere stands twice in one object: which value counts is for a parser to say.
     pub(crate) repeated: bool,
     /// Whether any of the fields has an object around it that the map allows.
-    wrapped: bool,
+    pub(crate) wrapped: bool,
     pub(crate) is_json: bool,
     /// Where in its block the line begins and ends.
     pub(crate) place: (usize, usize),
@@ -471,7 +471,7 @@ mod tests {
     fn parsed(plan: &Plan, line: &[u8]) -> Option<Vec<(u16, String)>> {
         let value: serde_json::Value = serde_json::from_slice(line).ok().filter(serde_json::Value::is_object)?;
         let mut seen = Vec::new();
-        walk(plan, &value, &mut |field, text| seen.push((field, text.to_owned())));
+        walk(plan, &value, &mut |field, text, _| seen.push((field, text.to_owned())));
         seen.retain(|(field, _)| *field != 3);
         seen.sort();
         Some(seen)

@@ -279,11 +279,13 @@ fn written<Row>(
     Ok((begin as u32, row))
 }
 
+type AreaNames<'a> = Option<[Option<&'a str>; SHARED]>;
+
 /// The areas written so far.
 #[derive(Default)]
 struct Areas<'a> {
     /// By what they say: the number of the row, and a head that names it. `None`: the area of no place.
-    known: HashMap<Option<[Option<&'a str>; SHARED]>, (u32, Head), foldhash::fast::RandomState>,
+    known: HashMap<AreaNames<'a>, (u32, Head), foldhash::fast::RandomState>,
     rows: Vec<AreaRow>,
 }
 

@@ -3,6 +3,9 @@
 //! Most lines have nothing where output goes: what is said of addresses is copied, as the databases keep it, to the ends of objects
 //! that were noted when it was read. All others take the way of [`merge`], which gives the same.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -25,6 +28,7 @@ pub(crate) fn splice(line: &[u8], found: &Line, enrichment: &Enrichment<'_>, map
             ecs_members(line, found, enrichment.located, geo, matched, mapping, out)
         }
         (Schema::Native, _) => native_members(line, found, enrichment, out),
+        (Schema::Ocsf, _) => None,
     };
     if spliced.is_none() {
         out.truncate(start);
@@ -190,10 +194,17 @@ fn beside(name: &str, entity: &Described<'_>, ends: &mut Ends<'_>, out: &mut Vec
     }
 }
 
+static RELATED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("related"));
+static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r"\u00"));
+
 /// Writes what matched, unless something of it is in the way.
 fn threat(found: &Line, enrichment: &Enrichment<'_>, ends: &mut Ends<'_>, out: &mut Vec<u8>) -> Option<()> {
     let mut objects = found.targets.iter().take(Schema::Ecs.objects().len());
     if objects.any(|target| target.object.is_some() || target.dotted || target.taken) {
+        return None;
+    }
+    // Many events bring `related`, perhaps with escapes. It is looked for where something matched, so that it costs the others nothing.
+    if RELATED.find(ends.line).is_some() || ESCAPE.find(ends.line).is_some() {
         return None;
     }
     ends.members(&ecs::Matched(enrichment), out)

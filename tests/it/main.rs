@@ -21,6 +21,8 @@ mod formats;
 #[cfg(feature = "compression")]
 mod geo;
 #[cfg(feature = "compression")]
+mod golden;
+#[cfg(feature = "compression")]
 mod known_hits;
 #[cfg(feature = "compression")]
 mod limits;
@@ -29,9 +31,12 @@ mod mmdb;
 #[cfg(feature = "compression")]
 mod naming;
 mod oracle;
+#[cfg(feature = "compression")]
+mod published;
 #[cfg(feature = "config")]
 mod reload;
 mod report;
 mod scoring;
+mod sightings;
 #[cfg(feature = "compression")]
 mod stix;
