@@ -1,5 +1,8 @@
 //! Workers: one a thread.
 
+mod behave;
+mod text;
+
 use std::sync::Arc;
 
 use crate::cache::Cache;
@@ -13,6 +16,7 @@ use crate::observable::{Kind, Observable};
 use crate::schema::{Schema, splice};
 use crate::site::Site;
 use crate::time;
+use text::Texts;
 
 /// Enriches events on one thread: own snapshot, own cache, own counters. Nothing it does on the way of an event is shared.
 ///
@@ -46,6 +50,8 @@ pub struct Worker {
     ahead: Vec<Ahead>,
     /// Of the event at hand: fields with addresses that the databases know.
     located: Vec<LocatedAt>,
+    /// Of the event at hand: what its texts hold.
+    texts: Texts,
 }
 
 impl Worker {
@@ -54,9 +60,9 @@ impl Worker {
         let mapping = Mapping::new(FieldMap::builtin(), Schema::default());
         let (scan, lines) = (mapping.scan(), vec![mapping.line()]);
         let (counters, cache) = (Counters::default(), Cache::new(DEFAULT_CACHE));
-        let (ahead, located) = (Vec::new(), Vec::new());
+        let (ahead, located, texts) = (Vec::new(), Vec::new(), Texts::default());
         let site = Site::default();
-        Self { live, version, intel, mapping, clock: None, site, counters, cache, scan, lines, ahead, located }
+        Self { live, version, intel, mapping, clock: None, site, counters, cache, scan, lines, ahead, located, texts }
     }
 
     /// Sets where in events something stands to look up. Defaults to [`FieldMap::builtin`].
@@ -95,6 +101,7 @@ impl Worker {
     pub fn refresh(&mut self) {
         if self.live.version() != self.version {
             (self.version, self.intel) = self.live.current();
+            self.cache.forget_verdicts();
             self.counters.refreshes += 1;
         }
     }
@@ -126,9 +133,13 @@ impl Worker {
     pub fn enrich<E: serde::Serialize + ?Sized>(&mut self, event: &E) -> Enrichment<'_> {
         self.refresh();
         self.counters.events += 1;
-        let Self { intel, mapping, counters, cache, located, clock, site, .. } = self;
-        let mut sought = Sought::new(intel, mapping, counters, cache, located);
+        let Self { intel, mapping, counters, cache, located, texts, clock, site, .. } = self;
+        let mut sought = Sought::new(intel, mapping, counters, cache, located, texts);
         event::walk(&mapping.plan, event, &mut |field, text| sought.see(field, text));
+        if sought.has_suspects() {
+            event::walk(&mapping.plan, event, &mut |field, text| sought.gather(field, text));
+            sought.try_behaviours();
+        }
         sought.finish(*clock, site)
     }
 
@@ -185,7 +196,7 @@ impl Worker {
         out: &mut Vec<u8>,
         mut behind: impl FnMut(bool, &mut Vec<u8>),
     ) {
-        let Self { intel, mapping, counters, cache, located, clock, site, scan, lines, ahead, .. } = self;
+        let Self { intel, mapping, counters, cache, located, texts, clock, site, scan, lines, ahead, .. } = self;
         ahead.clear();
         for (line, number) in group.clone().zip(0..) {
             counters.events += 1;
@@ -201,11 +212,11 @@ impl Worker {
         intel.look_ahead(ahead);
         for (line, found) in group.zip(&*lines) {
             let matched = if found.is_json {
-                let mut sought = Sought::new(intel, mapping, counters, cache, located);
+                let mut sought = Sought::new(intel, mapping, counters, cache, located, texts);
                 sought.see_line(line, found, ahead);
                 let enrichment = sought.finish(*clock, site);
                 splice(line, found, &enrichment, mapping, out);
-                enrichment.sightings().iter().any(|sighting| sighting.matches().next().is_some())
+                enrichment.is_match()
             } else {
                 counters.not_json += 1;
                 out.extend_from_slice(line);
@@ -296,6 +307,7 @@ struct Found<'w> {
     intel: &'w Intel,
     counters: &'w mut Counters,
     located: &'w mut Vec<LocatedAt>,
+    texts: &'w mut Texts,
     sightings: Vec<(u16, Sighting<'w>)>,
 }
 
@@ -306,9 +318,11 @@ impl<'w, 'l> Sought<'w, 'l> {
         counters: &'w mut Counters,
         cache: &'w mut Cache,
         located: &'w mut Vec<LocatedAt>,
+        texts: &'w mut Texts,
     ) -> Self {
         located.clear();
-        let found = Found { intel, counters, located, sightings: Vec::new() };
+        texts.located.clear();
+        let found = Found { intel, counters, located, texts, sightings: Vec::new() };
         Self { mapping, cache, found, time: None, name: &[] }
     }
 
@@ -322,6 +336,14 @@ impl<'w, 'l> Sought<'w, 'l> {
             {
                 self.time = Some((number, seconds));
             }
+            return;
+        }
+        if field.reads == Reads::Any {
+            return self.search(number, &field.path, text.as_bytes());
+        }
+        if let Some(part) = field.reads.part()
+            && self.see_part(part, text)
+        {
             return;
         }
         let Self { cache, found, .. } = self;
@@ -347,9 +369,15 @@ impl<'w, 'l> Sought<'w, 'l> {
         for hit in &found.hits {
             self.see_hit(hit, line, ahead);
         }
+        if self.has_suspects() {
+            for hit in &found.hits {
+                self.see_again(hit, line, |reads| reads.part().is_some(), Self::gather);
+            }
+            self.try_behaviours();
+        }
         if !self.found.sightings.is_empty() {
             for hit in &found.hits {
-                self.see_time(hit, line);
+                self.see_again(hit, line, |reads| reads == Reads::Time, Self::see);
             }
         }
     }
@@ -360,6 +388,10 @@ impl<'w, 'l> Sought<'w, 'l> {
         let plan = &self.mapping.plan;
         if let Ok(event) = serde_json::from_slice::<serde_json::Value>(line) {
             event::walk(plan, &event, &mut |field, text| self.see(field, text));
+            if self.has_suspects() {
+                event::walk(plan, &event, &mut |field, text| self.gather(field, text));
+                self.try_behaviours();
+            }
         }
     }
 
@@ -387,25 +419,18 @@ impl<'w, 'l> Sought<'w, 'l> {
     }
 
     #[cold]
-    fn see_time(&mut self, hit: &Hit, line: &[u8]) {
+    fn see_again(&mut self, hit: &Hit, line: &[u8], which: impl Fn(Reads) -> bool, see: impl Fn(&mut Self, u16, &str)) {
         let raw = line.get(hit.start as usize..hit.end as usize).unwrap_or_default();
         for (field, reads) in self.mapping.plan.fields_at(hit.point) {
-            if reads == Reads::Time {
-                self.see_raw(field, raw, hit.form);
+            if which(reads) && (hit.form != Form::Number || reads.takes_numbers()) {
+                as_text(raw, hit.form, |text| see(self, field, text));
             }
         }
     }
 
-    /// Takes a value as it is written: without its escapes, and a number as a parser reads it.
+    /// Takes a value as it is written.
     fn see_raw(&mut self, field: u16, raw: &[u8], form: Form) {
-        match form {
-            Form::Number if !event::is_plain_number(raw) => {
-                self.see(field, &event::decode_number(raw).unwrap_or_default());
-            }
-            // A line is read when it is known to be UTF-8, and cut at quotes.
-            Form::Plain | Form::Number => self.see(field, std::str::from_utf8(raw).unwrap_or_default()),
-            Form::Escaped => self.see(field, &event::decode(raw).unwrap_or_default()),
-        }
+        as_text(raw, form, |text| self.see(field, text));
     }
 
     /// Whether this is all there is to the most frequent kind: most addresses match nothing.
@@ -448,18 +473,30 @@ impl<'w, 'l> Sought<'w, 'l> {
 
     /// Events come as they lie; what is made of them is in the order of the map, whatever their spelling.
     fn finish(self, clock: Option<i64>, site: &Site) -> Enrichment<'w> {
-        let Self { mapping, found, time, .. } = self;
-        let Found { intel, counters, located, mut sightings } = found;
+        let Self { mapping, mut found, time, .. } = self;
+        found.settle_texts(&mapping.fields);
+        let Found { intel, counters, located, texts, mut sightings } = found;
+        let in_text = &texts.located;
         let time = time.map(|(_, seconds)| seconds).or(clock);
         located.sort_by_key(|located| located.field);
         if sightings.is_empty() {
-            return Enrichment::new(intel, &mapping.fields, located, Vec::new(), time, site);
+            return Enrichment::new(intel, &mapping.fields, located, in_text, Vec::new(), time, site);
         }
         sightings.sort_by_key(|&(field, _)| field);
         let sightings = sightings.into_iter().map(|(_, sighting)| Sighting { time, ..sighting }).collect();
-        let enrichment = Enrichment::new(intel, &mapping.fields, located, sightings, time, site);
+        let enrichment = Enrichment::new(intel, &mapping.fields, located, in_text, sightings, time, site);
         counters.judge(&enrichment);
         enrichment
+    }
+}
+
+/// A value without its escapes, and a number as a parser reads it.
+fn as_text(raw: &[u8], form: Form, see: impl FnOnce(&str)) {
+    match form {
+        Form::Number if !event::is_plain_number(raw) => see(&event::decode_number(raw).unwrap_or_default()),
+        // A line is read when it is known to be UTF-8, and cut at quotes.
+        Form::Plain | Form::Number => see(std::str::from_utf8(raw).unwrap_or_default()),
+        Form::Escaped => see(&event::decode(raw).unwrap_or_default()),
     }
 }
 
@@ -478,12 +515,16 @@ impl<'w> Found<'w> {
         self.counters.add(observable, &finding);
         self.locate(number, finding.cell());
         if !finding.is_empty() {
-            if self.sightings.len() == SIGHTINGS {
-                self.counters.sightings_over_limit += 1;
-                return;
-            }
-            let observable = observable.clone().into_owned();
-            self.sightings.push((number, Sighting { field: path, observable, finding, time: None }));
+            self.sight(number, path, observable, finding);
         }
+    }
+
+    fn sight(&mut self, number: u16, path: &'w str, observable: &Observable<'_>, finding: Finding<'w>) {
+        if self.sightings.len() == SIGHTINGS {
+            self.counters.sightings_over_limit += 1;
+            return;
+        }
+        let observable = observable.clone().into_owned();
+        self.sightings.push((number, Sighting { field: path, observable, finding, time: None }));
     }
 }

@@ -11,6 +11,7 @@ mod shape;
 mod tokens;
 mod walk;
 
+pub(crate) use fields::Field;
 pub use fields::{FieldMap, Reads};
 
 pub(crate) use json::{Form, Hit, Line, Scan, decode};
@@ -18,6 +19,6 @@ pub(crate) use mapping::Mapping;
 pub(crate) use merge::merge;
 pub(crate) use number::{decode_number, is_plain_number};
 pub(crate) use plan::Plan;
-pub(crate) use read::{is_nothing, read};
+pub(crate) use read::{is_nothing, read, whole};
 pub(crate) use tokens::Object;
 pub(crate) use walk::walk;

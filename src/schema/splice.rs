@@ -112,7 +112,7 @@ fn ecs_members(
         entity.write(out);
         out.push(b'}');
     }
-    if !enrichment.sightings().is_empty() {
+    if !enrichment.sightings().is_empty() || !enrichment.in_text.is_empty() {
         threat(found, enrichment, &mut ends, out)?;
     }
     ends.finish(out);
