@@ -34,7 +34,8 @@ pub struct Counters {
     pub outside_validity: ByKind,
     /// Sightings beyond the 1,024 that are told of one event.
     pub sightings_over_limit: u64,
-    /// Free texts with more than 1,024 observables; what stands behind is not looked up.
+    /// Free texts with more than 1,024 observables, behind which nothing is looked up; and texts of an event beyond the 256, or the 256 KiB, that
+    /// behaviours are tried on.
     pub texts_over_limit: u64,
     /// Located addresses of free text beyond the 256 that are told of one event.
     pub places_over_limit: u64,

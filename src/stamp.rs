@@ -46,8 +46,8 @@ fn begins_with_date(text: &[u8]) -> Option<Instant> {
         let (month, rest) = digits(rest.get(1..)?, 2)?;
         let (day, rest) = digits(rest.strip_prefix(&[*separator])?, 2)?;
         let rest = rest.strip_prefix(b"T").or_else(|| rest.strip_prefix(b"t")).or_else(|| rest.strip_prefix(b" "))?;
-        let (clock, rest) = clock(rest)?;
-        return time::at([year, month, day], clock.0, zone(rest).unwrap_or(0), clock.1);
+        let (clock, nanos, rest) = clock(rest)?;
+        return time::at([year, month, day], clock, zone(rest).unwrap_or(0), nanos);
     }
     let end = text.iter().position(|byte| !byte.is_ascii_digit() && *byte != b'.').unwrap_or(text.len());
     // What goes on behind it is no number: an address, a version.
@@ -63,13 +63,13 @@ fn month_first(text: &[u8], now: Option<i64>) -> Option<Instant> {
     let (day, rest) = digits(rest, 2).or_else(|| digits(rest, 1))?;
     let rest = rest.strip_prefix(b" ")?;
     if let Some((year, rest)) = digits(rest, 4) {
-        let (clock, rest) = clock(rest.strip_prefix(b" ")?)?;
-        return time::at([year, month, day], clock.0, zone(rest).unwrap_or(0), clock.1);
+        let (clock, nanos, rest) = clock(rest.strip_prefix(b" ")?)?;
+        return time::at([year, month, day], clock, zone(rest).unwrap_or(0), nanos);
     }
-    let (clock, _) = clock(rest)?;
+    let (clock, nanos, _) = clock(rest)?;
     let now = now?;
     let year = time::year_of(now)?;
-    let of = |year| time::at([year, month, day], clock.0, 0, clock.1);
+    let of = |year| time::at([year, month, day], clock, 0, nanos);
     // The 29th of February is in few years; of those that have the day, the last one that is not ahead.
     (0..=8).filter_map(|back| of(year - back)).find(|(seconds, _)| *seconds <= now.saturating_add(AHEAD))
 }
@@ -81,25 +81,25 @@ fn in_brackets(head: &[u8]) -> Option<Instant> {
         let rest = rest.strip_prefix(b"/")?;
         let month = month(rest)?;
         let (year, rest) = digits(rest.get(3..)?.strip_prefix(b"/")?, 4)?;
-        let (clock, rest) = clock(rest.strip_prefix(b":")?)?;
+        let (clock, nanos, rest) = clock(rest.strip_prefix(b":")?)?;
         let rest = rest.strip_prefix(b" ").unwrap_or(rest);
-        time::at([year, month, day], clock.0, zone(rest).unwrap_or(0), clock.1)
+        time::at([year, month, day], clock, zone(rest).unwrap_or(0), nanos)
     })
 }
 
 /// `22:14:15` with an optional fraction: hours, minutes, seconds; nanoseconds; and what stands behind.
-fn clock(text: &[u8]) -> Option<(([i64; 3], i32), &[u8])> {
+fn clock(text: &[u8]) -> Option<([i64; 3], i32, &[u8])> {
     let (hours, rest) = digits(text, 2)?;
     let (minutes, rest) = digits(rest.strip_prefix(b":")?, 2)?;
     let (seconds, rest) = digits(rest.strip_prefix(b":")?, 2)?;
-    let [b'.' | b',', fraction @ ..] = rest else { return Some((([hours, minutes, seconds], 0), rest)) };
+    let [b'.' | b',', fraction @ ..] = rest else { return Some(([hours, minutes, seconds], 0, rest)) };
     let length = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if length == 0 {
-        return Some((([hours, minutes, seconds], 0), rest));
+        return Some(([hours, minutes, seconds], 0, rest));
     }
     let digit = |at: usize| fraction.get(at).filter(|_| at < length).map_or(0, |byte| i32::from(byte - b'0'));
     let nanos = (0..9).fold(0, |nanos, at| nanos * 10 + digit(at));
-    Some((([hours, minutes, seconds], nanos), fraction.get(length..)?))
+    Some(([hours, minutes, seconds], nanos, fraction.get(length..)?))
 }
 
 /// Seconds east of UTC: `Z`, `+01:00`, `-0700`.

@@ -1,6 +1,7 @@
 //! Workers: one a thread.
 
 mod behave;
+mod lines;
 mod text;
 
 use std::sync::Arc;
@@ -16,6 +17,8 @@ use crate::observable::{Kind, Observable};
 use crate::schema::{Schema, splice};
 use crate::site::Site;
 use crate::time;
+use behave::as_text;
+use lines::Lines;
 use text::Texts;
 
 /// Enriches events on one thread: own snapshot, own cache, own counters. Nothing it does on the way of an event is shared.
@@ -250,27 +253,6 @@ impl Worker {
 /// Lines whose addresses are looked up together.
 const GROUP: usize = 16;
 
-/// The lines of a block, without their ends.
-#[derive(Clone, Copy)]
-struct Lines<'l> {
-    rest: &'l [u8],
-}
-
-impl<'l> Iterator for Lines<'l> {
-    type Item = &'l [u8];
-
-    #[inline]
-    fn next(&mut self) -> Option<&'l [u8]> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let end = memchr::memchr(b'\n', self.rest).unwrap_or(self.rest.len());
-        let (line, rest) = self.rest.split_at_checked(end)?;
-        self.rest = rest.get(1..).unwrap_or_default();
-        Some(line)
-    }
-}
-
 impl Line {
     /// Puts the line's addresses among those that are looked up.
     #[inline]
@@ -490,16 +472,6 @@ impl<'w, 'l> Sought<'w, 'l> {
     }
 }
 
-/// A value without its escapes, and a number as a parser reads it.
-fn as_text(raw: &[u8], form: Form, see: impl FnOnce(&str)) {
-    match form {
-        Form::Number if !event::is_plain_number(raw) => see(&event::decode_number(raw).unwrap_or_default()),
-        // A line is read when it is known to be UTF-8, and cut at quotes.
-        Form::Plain | Form::Number => see(std::str::from_utf8(raw).unwrap_or_default()),
-        Form::Escaped => see(&event::decode(raw).unwrap_or_default()),
-    }
-}
-
 impl<'w> Found<'w> {
     #[inline(always)]
     fn locate(&mut self, field: u16, cell: u32) {
@@ -517,14 +489,5 @@ impl<'w> Found<'w> {
         if !finding.is_empty() {
             self.sight(number, path, observable, finding);
         }
-    }
-
-    fn sight(&mut self, number: u16, path: &'w str, observable: &Observable<'_>, finding: Finding<'w>) {
-        if self.sightings.len() == SIGHTINGS {
-            self.counters.sightings_over_limit += 1;
-            return;
-        }
-        let observable = observable.clone().into_owned();
-        self.sightings.push((number, Sighting { field: path, observable, finding, time: None }));
     }
 }

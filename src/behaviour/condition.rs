@@ -34,6 +34,7 @@ enum Value {
     },
     Expression(Compiled),
     /// Whatever it is.
+    #[cfg(feature = "sigma")]
     Anything,
 }
 
@@ -92,6 +93,7 @@ impl Comparison {
     }
 
     /// That there is such a text.
+    #[cfg(feature = "sigma")]
     pub(crate) fn anything(parts: Parts) -> Self {
         Self { parts, value: Value::Anything }
     }
@@ -105,6 +107,7 @@ impl Comparison {
 impl Value {
     fn holds(&self, of: &Text) -> bool {
         match self {
+            #[cfg(feature = "sigma")]
             Self::Anything => true,
             Self::Expression(compiled) => compiled.is_match(&of.text),
             Self::Literal { place, text, cased, finder } => {
@@ -223,6 +226,7 @@ impl Condition {
                         content.number((*cased).into());
                         content.part(text.as_bytes());
                     }
+                    #[cfg(feature = "sigma")]
                     Value::Anything => content.number(20),
                     Value::Expression(compiled) => {
                         content.number(0);

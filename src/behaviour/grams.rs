@@ -1,24 +1,29 @@
 //! Which of many literals stand in a text, at a price that hardly depends on how many they are.
 //!
-//! Four bytes on end are a gram. Of a literal of seven bytes or more, four neighbouring grams are kept, so that one of them begins at a
-//! place in the text that is divisible by four wherever the literal stands: a text is asked at every fourth place alone. Shorter
-//! literals have one gram, which is asked for at every place, if there are such literals at all. In front stands a bit for each
-//! hash of a gram. Which grams of a literal are kept is free: those that few others have, so that a hit leads to few comparisons.
+//! Eight bytes on end are a gram. Of a literal of eleven bytes or more, four neighbouring grams are kept, so that one of them begins at a
+//! place in the text that is divisible by four wherever the literal stands: a text is asked at every fourth place alone. Literals of seven to
+//! ten bytes have grams of four bytes; shorter ones have one such gram, which is asked for at every place, if there are such literals at
+//! all. In front stands a bit for each hash of a gram. Which grams of a literal are kept is free: those that few others have, so that a hit
+//! leads to few comparisons.
 
 use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-const GRAM: usize = 4;
+/// A text is asked at every place divisible by this.
+const STRIDE: usize = 4;
 
-/// Literals of fewer bytes have one gram.
-const LONG: usize = 2 * GRAM - 1;
+/// Bytes of a literal with large grams, with small ones at every fourth place, and with one.
+const LONG: usize = 8 + STRIDE - 1;
+const MIDDLE: usize = 4 + STRIDE - 1;
+const SHORT: usize = 4;
 
 #[derive(Debug, Default)]
 pub(crate) struct Grams {
     literals: Vec<Box<[u8]>>,
-    long: Table,
-    short: Table,
+    long: Table<8>,
+    middle: Table<4>,
+    short: Table<4>,
 }
 
 /// Where a gram stands in a literal.
@@ -28,99 +33,81 @@ struct At {
     offset: u32,
 }
 
+/// Grams of so many bytes.
 #[derive(Debug, Default)]
-struct Table {
+struct Table<const WIDTH: usize> {
     /// A bit for each hash of a gram.
     bits: Box<[u64]>,
     /// What to take from a hash.
     shift: u32,
-    grams: HashMap<u32, Box<[At]>, RandomState>,
+    grams: HashMap<u64, Box<[At]>, RandomState>,
 }
 
 impl Grams {
     /// Of literals in lower case; such of fewer than [`shortest`](Self::shortest) bytes are never found.
     pub(crate) fn new(literals: Vec<Box<[u8]>>) -> Self {
-        let mut count: HashMap<u32, u32, RandomState> = HashMap::default();
-        for literal in &literals {
-            for gram in grams(literal) {
-                *count.entry(gram).or_default() += 1;
-            }
-        }
-        let weight = |gram: u32| count.get(&gram).copied().unwrap_or(0);
-        let (mut long, mut short) = (Vec::new(), Vec::new());
-        for (literal, number) in literals.iter().zip(0..) {
-            let all: Vec<u32> = grams(literal).collect();
-            let (table, width) = if literal.len() >= LONG { (&mut long, GRAM) } else { (&mut short, 1) };
-            // Of equals the last: words begin alike more often than they end alike.
-            let start = all.windows(width).zip(0..).min_by_key(|&(window, at)| {
-                (window.iter().map(|&gram| u64::from(weight(gram))).sum::<u64>(), std::cmp::Reverse(at))
-            });
-            if let Some((window, start)) = start {
-                for (&gram, offset) in window.iter().zip(start..) {
-                    table.push((gram, At { literal: number, offset }));
-                }
-            }
-        }
-        Self { literals, long: Table::new(long), short: Table::new(short) }
+        let of = |bytes: std::ops::Range<usize>| -> Vec<(u32, &[u8])> {
+            let all = literals.iter().zip(0..).map(|(literal, number)| (number, &**literal));
+            all.filter(|(_, literal)| bytes.contains(&literal.len())).collect()
+        };
+        let long = Table::new(&of(LONG..usize::MAX), STRIDE);
+        let middle = Table::new(&of(MIDDLE..LONG), STRIDE);
+        let short = Table::new(&of(SHORT..MIDDLE), 1);
+        Self { long, middle, short, literals }
     }
 
     /// Bytes that a literal has at least.
     pub(crate) const fn shortest() -> usize {
-        GRAM
+        SHORT
     }
 
     /// Calls `see` with the number of each literal in the text, which is in lower case; more than once where it stands more than once.
     #[inline]
     pub(crate) fn find(&self, text: &[u8], mut see: impl FnMut(u32)) {
-        if !self.long.grams.is_empty() {
-            let (chunks, _) = text.as_chunks::<GRAM>();
-            for (chunk, at) in chunks.iter().zip((0..).step_by(GRAM)) {
-                let gram = u32::from_le_bytes(*chunk);
-                if self.long.may_have(gram) {
-                    self.compare(&self.long, gram, text, at, &mut see);
-                }
-            }
-        }
-        if !self.short.grams.is_empty() {
-            for (gram, at) in grams(text).zip(0..) {
-                if self.short.may_have(gram) {
-                    self.compare(&self.short, gram, text, at, &mut see);
-                }
-            }
-        }
-    }
-
-    #[inline(never)]
-    fn compare(&self, table: &Table, gram: u32, text: &[u8], at: usize, see: &mut dyn FnMut(u32)) {
-        for place in table.grams.get(&gram).into_iter().flatten() {
-            let Some(start) = at.checked_sub(place.offset as usize) else { continue };
-            let literal = self.literals.get(place.literal as usize);
-            if literal.is_some_and(|literal| text.get(start..start + literal.len()) == Some(literal)) {
-                see(place.literal);
-            }
-        }
+        let literals = &self.literals;
+        self.long.find(literals, text, text.windows(8).step_by(STRIDE), STRIDE, &mut see);
+        self.middle.find(literals, text, text.chunks_exact(STRIDE), STRIDE, &mut see);
+        self.short.find(literals, text, text.windows(4), 1, &mut see);
     }
 
     pub(crate) fn memory(&self) -> usize {
         self.literals.iter().map(|literal| literal.len() + size_of::<Box<[u8]>>()).sum::<usize>()
             + self.long.memory()
+            + self.middle.memory()
             + self.short.memory()
     }
 }
 
-impl Table {
-    fn new(mut places: Vec<(u32, At)>) -> Self {
-        if places.is_empty() {
+impl<const WIDTH: usize> Table<WIDTH> {
+    /// Of the literals and their numbers, with so many grams each.
+    fn new(literals: &[(u32, &[u8])], each: usize) -> Self {
+        if literals.is_empty() {
             return Self::default();
         }
+        let mut count: HashMap<u64, u64, RandomState> = HashMap::default();
+        for (_, literal) in literals {
+            for window in literal.windows(WIDTH) {
+                *count.entry(gram(window)).or_default() += 1;
+            }
+        }
+        let mut places = Vec::new();
+        for &(literal, bytes) in literals {
+            let all: Vec<u64> = bytes.windows(WIDTH).map(gram).collect();
+            let shared = |window: &[u64]| window.iter().filter_map(|gram| count.get(gram)).sum::<u64>();
+            // Of equals the last: words begin alike more often than they end alike.
+            let least = all.windows(each).zip(0..).min_by_key(|&(window, at)| (shared(window), std::cmp::Reverse(at)));
+            if let Some((window, start)) = least {
+                places.extend(window.iter().zip(start..).map(|(&gram, offset)| (gram, At { literal, offset })));
+            }
+        }
         places.sort_by_key(|&(gram, _)| gram);
-        let grams: HashMap<u32, Box<[At]>, RandomState> = places
+        let grams: HashMap<u64, Box<[At]>, RandomState> = places
             .chunk_by(|a, b| a.0 == b.0)
             .filter_map(|same| Some((same.first()?.0, same.iter().map(|&(_, place)| place).collect())))
             .collect();
-        // One hash in 32 to 64 has its bit set; at most 512 KiB.
+        // One bit in 32 to 64 is set; at most 512 KiB.
         let log = (grams.len() * 32).next_power_of_two().trailing_zeros().clamp(12, 22);
-        let mut table = Self { bits: vec![0; 1 << (log - 6)].into(), shift: 32 - log, grams };
+        let mut table = Self { bits: vec![0; 1 << (log - 6)].into(), shift: 64 - log, grams };
         let hashes: Vec<usize> = table.grams.keys().map(|&gram| table.hash(gram)).collect();
         for hash in hashes {
             if let Some(word) = table.bits.get_mut(hash >> 6) {
@@ -130,15 +117,42 @@ impl Table {
         table
     }
 
+    /// Asks for each of the windows of the text, which begin so many bytes apart.
     #[inline(always)]
-    fn hash(&self, gram: u32) -> usize {
-        (gram.wrapping_mul(0x9e37_79b1) >> self.shift) as usize
+    fn find<'t>(
+        &self,
+        literals: &[Box<[u8]>],
+        text: &[u8],
+        windows: impl Iterator<Item = &'t [u8]>,
+        apart: usize,
+        see: &mut impl FnMut(u32),
+    ) {
+        if self.grams.is_empty() {
+            return;
+        }
+        for (window, at) in windows.zip(0usize..) {
+            let gram = gram(window);
+            let hash = self.hash(gram);
+            if self.bits.get(hash >> 6).is_some_and(|word| word >> (hash & 63) & 1 == 1) {
+                self.compare(literals, gram, text, at * apart, see);
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn compare(&self, literals: &[Box<[u8]>], gram: u64, text: &[u8], at: usize, see: &mut dyn FnMut(u32)) {
+        for place in self.grams.get(&gram).into_iter().flatten() {
+            let Some(start) = at.checked_sub(place.offset as usize) else { continue };
+            let literal = literals.get(place.literal as usize);
+            if literal.is_some_and(|literal| text.get(start..start + literal.len()) == Some(literal)) {
+                see(place.literal);
+            }
+        }
     }
 
     #[inline(always)]
-    fn may_have(&self, gram: u32) -> bool {
-        let hash = self.hash(gram);
-        self.bits.get(hash >> 6).is_some_and(|word| word >> (hash & 63) & 1 == 1)
+    fn hash(&self, gram: u64) -> usize {
+        (gram.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize
     }
 
     fn memory(&self) -> usize {
@@ -147,8 +161,14 @@ impl Table {
     }
 }
 
-fn grams(text: &[u8]) -> impl Iterator<Item = u32> + '_ {
-    text.windows(GRAM).filter_map(|window| Some(u32::from_le_bytes(*window.first_chunk::<GRAM>()?)))
+/// Four or eight bytes as a number.
+#[inline(always)]
+fn gram(window: &[u8]) -> u64 {
+    match (window.first_chunk::<8>(), window.first_chunk::<4>()) {
+        (Some(eight), _) => u64::from_le_bytes(*eight),
+        (_, Some(four)) => u64::from(u32::from_le_bytes(*four)),
+        _ => 0,
+    }
 }
 
 #[cfg(test)]
@@ -173,7 +193,8 @@ mod tests {
 
     #[test]
     fn a_literal_is_found_wherever_it_stands() {
-        let literals = ["ntdsutil", "ifm ", "portproxy", "abcdefg", "abcdef", "aaaaaaaaaa"].map(String::from);
+        let literals = ["ntdsutil", "harddiskvolumeshadowcopy", "ifm ", "portproxy", "abcdefg", "abcdef", "aaaaaaaaaa"]
+            .map(String::from);
         for literal in &literals {
             for before in 0..9 {
                 for behind in 0..5 {
@@ -190,7 +211,7 @@ mod tests {
     proptest! {
         #[test]
         fn finds_what_a_search_for_each_finds(
-            literals in prop::collection::vec("[ab]{1,12}", 0..20),
+            literals in prop::collection::vec("[ab]{1,16}", 0..20),
             text in "[abc]{0,60}",
         ) {
             prop_assert_eq!(found(&literals, &text), slow(&literals, &text));

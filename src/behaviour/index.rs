@@ -106,6 +106,10 @@ impl Index {
         self.behaviours.get(number as usize)?.0.condition.holds(texts)
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.behaviours.len()
+    }
+
     /// The behaviour of this number, and what is said of it.
     pub(crate) fn get(&self, number: u32) -> Option<(&Behaviour, CoverId)> {
         self.behaviours.get(number as usize).map(|(behaviour, cover)| (behaviour, *cover))

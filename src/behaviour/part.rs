@@ -67,8 +67,18 @@ parts! {
 
 impl Part {
     /// The part that fields of this kind are, if they are one.
-    pub(crate) fn of(kind: Kind) -> Option<Self> {
-        Self::ALL.iter().copied().find(|part| part.name() == kind.name())
+    #[inline]
+    pub(crate) const fn of(kind: Kind) -> Option<Self> {
+        Some(match kind {
+            Kind::CommandLine => Self::CommandLine,
+            Kind::FilePath => Self::FilePath,
+            Kind::FileName => Self::FileName,
+            Kind::RegistryKey => Self::RegistryKey,
+            Kind::UserAgent => Self::UserAgent,
+            Kind::Script => Self::Script,
+            Kind::UserName => Self::UserName,
+            _ => return None,
+        })
     }
 }
 
@@ -119,5 +129,18 @@ impl FromIterator<Part> for Parts {
         let mut all = Self::default();
         parts.into_iter().for_each(|part| all.add(part));
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_that_is_all_of_a_kind_bears_its_name() {
+        for &kind in Kind::ALL {
+            let named = Part::ALL.iter().copied().find(|part| part.name() == kind.name());
+            assert_eq!(Part::of(kind), named, "{kind}");
+        }
     }
 }

@@ -93,7 +93,7 @@ impl Behaviours {
     /// If the text is no TOML, or has a key that there is not or a value of the wrong type: then with the line.
     pub fn parse(name: &str, text: &str) -> Result<Self, Error> {
         let file: File = document::read(name, text)?;
-        let mut all = Self::new(file.source.as_deref().unwrap_or(&stem(Path::new(name))));
+        let mut all = Self::new(file.source.as_deref().unwrap_or(stem(Path::new(name))));
         for (entry, position) in file.behaviour.into_iter().zip(1..) {
             let id = entry.id.clone();
             match entry.behaviour(&all.source) {

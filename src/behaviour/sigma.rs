@@ -70,7 +70,7 @@ impl Behaviours {
             };
             return Err(Error::line(name, line, why));
         }
-        let mut all = Self::new(&stem(Path::new(name)));
+        let mut all = Self::new(stem(Path::new(name)));
         for (line, document) in documents {
             let rule = match document {
                 Ok(rule) => rule,

@@ -4,12 +4,15 @@ use super::Sought;
 use crate::behaviour::{Part, Text};
 use crate::cache::Verdict;
 use crate::enrichment::MESSAGE;
-use crate::event;
+use crate::event::{self, Form};
 use crate::normal;
 use crate::observable::{Observable, Shape};
 
 /// Texts of one event that behaviours are tried on.
 const TEXTS: usize = 256;
+
+/// Bytes of them in all: what is tried on each of them is up to the sender.
+const BYTES: usize = 256 << 10;
 
 impl<'w> Sought<'w, '_> {
     /// Takes a text: which behaviours it could be a part of, and whether it is an indicator by itself. Says whether that is all there is
@@ -39,7 +42,13 @@ impl<'w> Sought<'w, '_> {
                     Verdict { suspects: suspects.into(), listed }
                 },
                 |verdict| {
-                    found.texts.suspects.extend_from_slice(&verdict.suspects);
+                    let all = &mut found.texts.suspects;
+                    all.extend_from_slice(&verdict.suspects);
+                    // Of an event of many texts each may be one of them.
+                    if all.len() > 2 * intel.behaviours().len() + 1024 {
+                        all.sort_unstable();
+                        all.dedup();
+                    }
                     verdict.listed
                 },
             );
@@ -73,7 +82,8 @@ impl<'w> Sought<'w, '_> {
         if event::is_nothing(text.as_bytes()) || text.len() > normal::LONGEST_TEXT {
             return;
         }
-        if found.texts.gathered.len() == TEXTS {
+        let bytes: usize = found.texts.gathered.iter().map(|other| other.text.len()).sum();
+        if found.texts.gathered.len() == TEXTS || bytes + text.len() > BYTES {
             found.counters.texts_over_limit += 1;
             return;
         }
@@ -103,5 +113,15 @@ impl<'w> Sought<'w, '_> {
         suspects.clear();
         texts.clear();
         (self.found.texts.suspects, self.found.texts.gathered) = (suspects, texts);
+    }
+}
+
+/// A value without its escapes, and a number as a parser reads it.
+pub(super) fn as_text(raw: &[u8], form: Form, see: impl FnOnce(&str)) {
+    match form {
+        Form::Number if !event::is_plain_number(raw) => see(&event::decode_number(raw).unwrap_or_default()),
+        // A line is read when it is known to be UTF-8, and cut at quotes.
+        Form::Plain | Form::Number => see(std::str::from_utf8(raw).unwrap_or_default()),
+        Form::Escaped => see(&event::decode(raw).unwrap_or_default()),
     }
 }

@@ -2,11 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use super::{Found, Sought, Worker};
+use super::{Found, SIGHTINGS, Sought, Worker};
 use crate::behaviour::Text;
-use crate::enrichment::{Enrichment, InText, MESSAGE};
+use crate::enrichment::{Enrichment, InText, MESSAGE, Sighting};
 use crate::event::{FieldMap, Reads};
 use crate::extract::Extractor;
+use crate::intel::Finding;
 use crate::observable::Observable;
 use crate::schema;
 use crate::stamp;
@@ -118,10 +119,22 @@ impl<'w> Found<'w> {
             self.locate_in_text(InText { field: number, address, cell: finding.cell() });
         }
         // A text repeats itself; one trace is told once.
-        let is_known = || self.sightings.iter().any(|(at, seen)| *at == number && seen.observable == *observable);
+        let is_known = || {
+            self.sightings.len() < SIGHTINGS
+                && self.sightings.iter().any(|(at, seen)| *at == number && seen.observable == *observable)
+        };
         if !finding.is_empty() && !is_known() {
             self.sight(number, path, observable, finding);
         }
+    }
+
+    pub(super) fn sight(&mut self, number: u16, path: &'w str, observable: &Observable<'_>, finding: Finding<'w>) {
+        if self.sightings.len() == SIGHTINGS {
+            self.counters.sightings_over_limit += 1;
+            return;
+        }
+        let observable = observable.clone().into_owned();
+        self.sightings.push((number, Sighting { field: path, observable, finding, time: None }));
     }
 
     fn locate_in_text(&mut self, place: InText) {
@@ -159,7 +172,7 @@ impl<'w> Found<'w> {
             std::mem::take(&mut self.sightings).into_iter().partition(|&(number, _)| is_text(number));
         let values = told.len();
         for (number, text) in texts {
-            let is_told = |(_, value): &(u16, super::Sighting<'w>)| value.observable == text.observable;
+            let is_told = |(_, value): &(u16, Sighting<'w>)| value.observable == text.observable;
             if !told.iter().take(values).any(is_told) {
                 told.push((number, text));
             }

@@ -268,8 +268,8 @@ fn behaviours_of_a_configuration() {
             "[[behaviour]]\nid = \"{id}\"\nname = \"{id}\"\nall = [{{ field = \"command_line\", contains = \"xyzzy\" }}]\n"
         )
     };
-    folder.write("a.toml", &one("a"));
-    folder.write("b.toml", &(one("b") + &one("c") + "[[behaviour]]\nid = \"d\"\nname = \"d\"\n"));
+    folder.write("a.toml", one("a"));
+    folder.write("b.toml", one("b") + &one("c") + "[[behaviour]]\nid = \"d\"\nname = \"d\"\n");
     let text =
         "[catalog]\nbuiltin = false\nwithout = [\"b\", \"nope\"]\n[[behaviours]]\npath = \"?.toml\"\nsource = \"ours\"";
     let config = Config::parse(folder.path("stormtag.toml"), text).unwrap();
