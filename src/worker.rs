@@ -152,7 +152,7 @@ impl Worker {
     /// What was there stays byte for byte: the order of keys, the form of numbers, white space. What is no JSON object is
     /// appended as it is and counted. The line has no line end, or one that is white space to JSON, which is kept.
     ///
-    /// Costs no allocation in the steady state where nothing matches.
+    /// Costs no allocation in the steady state where nothing matches and no mapped value is written with escapes.
     #[inline]
     pub fn enrich_json(&mut self, line: &[u8], out: &mut Vec<u8>) -> bool {
         self.refresh();
