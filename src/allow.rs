@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::error::Error;
+use crate::expression::{Compiled, Flags};
 use crate::feed::open::{decode, open, peek};
 use crate::feed::value::{self, Said};
 use crate::feed::{Lines, Reason, Rejections, content, first_column, stem, whole};
@@ -88,40 +89,38 @@ impl Substring {
 /// An expression that allows the indicators of some kinds that it matches anywhere; the syntax is that of the crate `regex`.
 #[derive(Clone)]
 pub struct Expression {
-    regex: regex::Regex,
+    compiled: Compiled,
     kinds: Arc<[Kind]>,
 }
 
 impl Expression {
     /// Compiles `text`, which may be written `/…/` or `/…/i` as in MISP. A compiled expression is held to 1 MiB.
     fn compile(text: &str, kinds: &Arc<[Kind]>) -> Option<Self> {
-        const LARGEST: usize = 1 << 20;
         let (text, flags) = match text.strip_prefix('/').and_then(|rest| rest.rsplit_once('/')) {
             Some((inner, flags)) if flags.bytes().all(|b| b"imsxuU".contains(&b)) => (inner, flags),
             _ => (text, ""),
         };
         // PHP, in which MISP runs these, has `\/` for a slash within its slashes.
-        let regex = regex::RegexBuilder::new(&text.replace("\\/", "/"))
-            .case_insensitive(flags.contains('i'))
-            .multi_line(flags.contains('m'))
-            .dot_matches_new_line(flags.contains('s'))
-            .ignore_whitespace(flags.contains('x'))
-            .size_limit(LARGEST)
-            .build()
-            .ok()?;
-        Some(Self { regex, kinds: Arc::clone(kinds) })
+        let flags = Flags {
+            any_case: flags.contains('i'),
+            many_lines: flags.contains('m'),
+            dot_is_any: flags.contains('s'),
+            with_space: flags.contains('x'),
+        };
+        let compiled = Compiled::new(&text.replace("\\/", "/"), flags)?;
+        Some(Self { compiled, kinds: Arc::clone(kinds) })
     }
 
     /// Whether it matches somewhere in `text`. Linear in the length of the text.
     #[must_use]
     pub fn is_match(&self, text: &str) -> bool {
-        self.regex.is_match(text)
+        self.compiled.is_match(text)
     }
 
     /// The expression, without slashes and flags.
     #[must_use]
     pub fn text(&self) -> &str {
-        self.regex.as_str()
+        self.compiled.text()
     }
 
     /// The kinds of indicator that it is tried on.

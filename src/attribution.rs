@@ -72,7 +72,8 @@ impl<'a> Attribution<'a> {
         self.subject
     }
 
-    /// How strongly the event's matches speak for the subject, 0 to 1: `1 − Π(1 − strength)` over indicators. Not a probability.
+    /// How strongly the event's matches speak for the subject, 0 to 1: `1 − Π(1 − strength)` over indicators, where texts and behaviours
+    /// together make 0.29 at most. Not a probability.
     #[must_use]
     pub fn score(&self) -> f64 {
         self.score
@@ -88,6 +89,11 @@ impl<'a> Attribution<'a> {
     #[must_use]
     pub fn evidence(&self) -> &[Evidence<'a>] {
         &self.evidence
+    }
+
+    /// Whether some of the evidence is more than a text or a behaviour, which are a hint and name nobody.
+    fn rests_on_more_than_texts(&self) -> bool {
+        self.evidence.iter().any(|evidence| shape(&evidence.found) != Shape::Text)
     }
 
     /// What is said of who stands behind it, denials too, as it was entered: of an actor the claims about him, and those that put
@@ -142,6 +148,10 @@ impl<'a> Attribution<'a> {
             text += &evidence.via.map_or(String::new(), |via| format!(", by way of {}", via.name()));
             text.push('\n');
         }
+        let texts = self.evidence.iter().filter(|evidence| shape(&evidence.found) == Shape::Text);
+        if texts.map(|evidence| 1.0 - evidence.strength()).product::<f64>() < 1.0 - TEXTS {
+            text += &format!("  texts and behaviours together: {TEXTS} at most\n");
+        }
         let targets: Vec<_> = self.targets().collect();
         if !targets.is_empty() {
             text += &format!("  context: known to seek out {}\n", targets.join(", "));
@@ -150,10 +160,10 @@ impl<'a> Attribution<'a> {
     }
 }
 
-/// The actor ahead of all others.
+/// The actor ahead of all others, on more than texts.
 pub(crate) fn leading<'e, 'a>(attributions: &'e [Attribution<'a>]) -> Option<&'e Attribution<'a>> {
     let mut actors = attributions.iter().filter(|attribution| !attribution.subject.is_campaign());
-    let first = actors.next()?;
+    let first = actors.next().filter(|first| first.rests_on_more_than_texts())?;
     actors.next().is_none_or(|second| second.score < NEAR * first.score).then_some(first)
 }
 
@@ -202,7 +212,7 @@ fn statements<'a>(sightings: &[Sighting<'a>], at: Option<i64>) -> Vec<Statement<
                 found,
                 confidence: f64::from(record.confidence.min(100)) / 100.0,
                 weight: weight(&found),
-                freshness: freshness(found.kind().shape(), record.first_seen, record.last_seen, at),
+                freshness: freshness(shape(&found), record.first_seen, record.last_seen, at),
                 share: 1.0,
                 specificity: specificity.share(),
                 shared: specificity.why,
@@ -273,7 +283,11 @@ fn of<'a>(intel: &'a Intel, told: &[(SubjectId, Evidence<'a>)], site: &Site) -> 
         ..*evidence
     };
     let evidence: Vec<_> = told.iter().map(|(_, evidence)| weighed(evidence)).collect();
-    let score = 1.0 - evidence.iter().map(|evidence| 1.0 - evidence.strength()).product::<f64>();
+    let left = |of_texts: bool| {
+        let some = evidence.iter().filter(|evidence| (shape(&evidence.found) == Shape::Text) == of_texts);
+        some.map(|evidence| 1.0 - evidence.strength()).product::<f64>()
+    };
+    let score = 1.0 - left(false) * left(true).max(1.0 - TEXTS);
     Some(Attribution { intel, id, subject, sought, score, evidence })
 }
 
@@ -293,9 +307,17 @@ fn bonus(sought: Sought) -> f64 {
     sector + if sought.country.is_some() { 0.1 } else { 0.0 }
 }
 
+/// Texts together, behaviours above all, carry no attribution beyond *low*: what somebody does is not who he is.
+const TEXTS: f64 = 0.29;
+
+/// The shape of what was found; a behaviour is one of texts, whichever of them showed it.
+fn shape(found: &Match<'_>) -> Shape {
+    if found.behaviour().is_some() { Shape::Text } else { found.kind().shape() }
+}
+
 /// What an indicator of its shape can tell at best.
 fn weight(found: &Match<'_>) -> f64 {
-    match found.kind().shape() {
+    match shape(found) {
         Shape::Digest => 1.0,
         Shape::Url => 0.9,
         Shape::Name => 0.8,

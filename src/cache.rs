@@ -1,7 +1,7 @@
-//! Values seen before that took the slow way to normal form. The only module that knows `lru`.
+//! Values seen before that took the slow way to normal form, and texts that were searched. The only module that knows `lru`.
 //!
 //! Most values are normal, and looking at them is cheaper than remembering them. Capital letters, letters outside ASCII and
-//! unusual URLs are not, and one source writes the same ones again and again.
+//! unusual URLs are not, and one source writes the same ones again and again. So it is with command lines.
 
 use std::hash::BuildHasher;
 use std::num::NonZeroUsize;
@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use foldhash::fast::RandomState;
 use lru::LruCache;
 
+use crate::behaviour::Part;
 use crate::normal::{self, NotObservable};
 use crate::observable::{Kind, Observable, Shape};
 
@@ -16,23 +17,43 @@ use crate::observable::{Kind, Observable, Shape};
 pub(crate) struct Cache {
     seen: Option<LruCache<u64, Seen, RandomState>>,
     hasher: RandomState,
+    /// Verdicts of other numbers speak of a snapshot that is not used any more.
+    snapshot: u64,
+    /// For texts in lower case.
+    lower: Vec<u8>,
     pub(crate) hits: u64,
     pub(crate) misses: u64,
 }
 
 struct Seen {
     text: Box<str>,
-    value: Result<Observable<'static>, NotObservable>,
+    known: Known,
+}
+
+enum Known {
+    Value(Kind, Result<Observable<'static>, NotObservable>),
+    Text(Part, u64, Verdict),
+}
+
+/// What is known of a text by itself, within one snapshot.
+pub(crate) struct Verdict {
+    /// Behaviours that it could be a part of.
+    pub(crate) suspects: Box<[u32]>,
+    /// Whether it is an indicator.
+    pub(crate) listed: bool,
 }
 
 /// Longer texts are not kept.
 const LONGEST: usize = 1024;
 
+/// Shorter ones are searched as quickly as they are remembered.
+const SHORTEST: usize = 64;
+
 impl Cache {
     /// Room for so many values; 0 keeps none.
     pub(crate) fn new(capacity: usize) -> Self {
         let seen = NonZeroUsize::new(capacity).map(|capacity| LruCache::with_hasher(capacity, RandomState::default()));
-        Self { seen, hasher: RandomState::default(), hits: 0, misses: 0 }
+        Self { seen, hasher: RandomState::default(), snapshot: 0, lower: Vec::new(), hits: 0, misses: 0 }
     }
 
     /// What the text says, to be used by `see`.
@@ -53,20 +74,55 @@ impl Cache {
                 let key = self.hasher.hash_one((kind, text));
                 let known = seen.get(&key).is_some_and(|seen| {
                     // Another text of the same hash takes its place.
-                    *seen.text == *text && seen.value.as_ref().map_or(true, |value| value.kind() == kind)
+                    *seen.text == *text && matches!(seen.known, Known::Value(of, _) if of == kind)
                 });
                 *(if known { &mut self.hits } else { &mut self.misses }) += 1;
                 if !known {
                     let value = Observable::parse(kind, text).map(Observable::into_owned);
-                    seen.put(key, Seen { text: text.into(), value });
+                    seen.put(key, Seen { text: text.into(), known: Known::Value(kind, value) });
                 }
                 match seen.peek(&key) {
-                    Some(seen) => see(seen.value.as_ref().map_err(|&why| why)),
-                    None => see(Observable::parse(kind, text).as_ref().map_err(|&why| why)),
+                    Some(Seen { known: Known::Value(_, value), .. }) => see(value.as_ref().map_err(|&why| why)),
+                    _ => see(Observable::parse(kind, text).as_ref().map_err(|&why| why)),
                 }
             }
             _ => see(Observable::parse(kind, text).as_ref().map_err(|&why| why)),
         }
+    }
+
+    /// The verdict on a text, which `judge` gives if it is not known; it has a buffer for the text in lower case.
+    #[inline]
+    pub(crate) fn text<T>(
+        &mut self,
+        part: Part,
+        text: &str,
+        judge: impl FnOnce(&mut Vec<u8>) -> Verdict,
+        see: impl FnOnce(&Verdict) -> T,
+    ) -> T {
+        let Self { seen, hasher, snapshot, lower, hits, misses } = self;
+        match seen {
+            Some(seen) if (SHORTEST..=LONGEST).contains(&text.len()) => {
+                let key = hasher.hash_one((part, text));
+                if let Some(Seen { text: other, known: Known::Text(of, at, verdict) }) = seen.get(&key)
+                    && **other == *text
+                    && (*of, *at) == (part, *snapshot)
+                {
+                    *hits += 1;
+                    return see(verdict);
+                }
+                *misses += 1;
+                let verdict = judge(lower);
+                let seen_by = see(&verdict);
+                seen.put(key, Seen { text: text.into(), known: Known::Text(part, *snapshot, verdict) });
+                seen_by
+            }
+            _ => see(&judge(lower)),
+        }
+    }
+
+    /// What was said of texts counts no more: there is a new snapshot.
+    pub(crate) fn forget_verdicts(&mut self) {
+        self.snapshot += 1;
     }
 }
 

@@ -34,6 +34,11 @@ pub struct Counters {
     pub outside_validity: ByKind,
     /// Sightings beyond the 1,024 that are told of one event.
     pub sightings_over_limit: u64,
+    /// Free texts with more than 1,024 observables, behind which nothing is looked up; and texts of an event beyond the 256, or the 256 KiB, that
+    /// behaviours are tried on.
+    pub texts_over_limit: u64,
+    /// Located addresses of free text beyond the 256 that are told of one event.
+    pub places_over_limit: u64,
     /// Snapshots taken.
     pub refreshes: u64,
     /// Pieces of output found ready in the cache.
@@ -134,6 +139,8 @@ impl AddAssign<&Counters> for Counters {
             suppressed,
             outside_validity,
             sightings_over_limit,
+            texts_over_limit,
+            places_over_limit,
             refreshes,
             cache_hits,
             cache_misses,
@@ -149,6 +156,8 @@ impl AddAssign<&Counters> for Counters {
         self.suppressed += suppressed;
         self.outside_validity += outside_validity;
         self.sightings_over_limit += sightings_over_limit;
+        self.texts_over_limit += texts_over_limit;
+        self.places_over_limit += places_over_limit;
         self.refreshes += refreshes;
         self.cache_hits += cache_hits;
         self.cache_misses += cache_misses;

@@ -1,9 +1,11 @@
 //! Enrichments: what was found in one event.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 
 use crate::attribution::{Attribution, attribute, leading};
-use crate::event::FieldMap;
+use crate::event::{Field, FieldMap};
 use crate::geo::{Anonymity, Asn, Place, Written};
 use crate::intel::{Finding, Intel, Match};
 use crate::observable::Observable;
@@ -16,6 +18,7 @@ pub struct Enrichment<'a> {
     pub(crate) intel: &'a Intel,
     pub(crate) fields: &'a FieldMap,
     pub(crate) located: &'a [LocatedAt],
+    pub(crate) in_text: &'a [InText],
     pub(crate) sightings: Vec<Sighting<'a>>,
     pub(crate) attributions: Vec<Attribution<'a>>,
     pub(crate) time: Option<i64>,
@@ -40,11 +43,25 @@ pub(crate) struct LocatedAt {
     pub(crate) written: Written,
 }
 
+/// The number of a field of free text, an address in it that the databases know, and its cell.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct InText {
+    pub(crate) field: u16,
+    pub(crate) address: IpAddr,
+    pub(crate) cell: u32,
+}
+
+/// The field of a raw line, as ECS has it.
+pub(crate) const MESSAGE: &str = "message";
+
 /// An address of the event that the databases know.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Located<'a> {
     /// The field that holds it.
     pub field: &'a str,
+    /// The address, where it stands in free text; `None`: it is the value of the field.
+    pub address: Option<IpAddr>,
     /// The entity it describes, in the words of ECS, as the field map has it.
     pub place: Option<&'a str>,
     /// Its autonomous system.
@@ -60,18 +77,24 @@ impl<'a> Enrichment<'a> {
         intel: &'a Intel,
         fields: &'a FieldMap,
         located: &'a [LocatedAt],
+        in_text: &'a [InText],
         sightings: Vec<Sighting<'a>>,
         time: Option<i64>,
         site: &Site,
     ) -> Self {
         let attributions = if sightings.is_empty() { Vec::new() } else { attribute(intel, &sightings, time, site) };
-        Self { intel, fields, located, sightings, attributions, time }
+        Self { intel, fields, located, in_text, sightings, attributions, time }
     }
 
     /// Whether nothing at all is known of the event.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.located.is_empty() && self.sightings.is_empty()
+        self.located.is_empty() && self.in_text.is_empty() && self.sightings.is_empty()
+    }
+
+    /// Whether some record matched and counts.
+    pub(crate) fn is_match(&self) -> bool {
+        self.sightings.iter().any(|sighting| sighting.matches().next().is_some())
     }
 
     /// The values that some record covers, in the order of the event.
@@ -80,17 +103,33 @@ impl<'a> Enrichment<'a> {
         &self.sightings
     }
 
-    /// The addresses that the databases know.
+    /// The addresses that the databases know: those that are values of fields, then those in free text.
     pub fn located(&self) -> impl Iterator<Item = Located<'a>> + '_ {
-        self.located.iter().filter_map(|&LocatedAt { field, cell, .. }| {
-            let (field, geo) = (self.fields.field(field)?, self.intel.geo()?);
-            Some(Located {
-                field: &field.path,
-                place: field.place.as_deref(),
-                asn: geo.asn_of(cell),
-                location: geo.place_of(cell),
-                anonymity: geo.anonymity_of(cell),
-            })
+        let values = self.located.iter().map(|&LocatedAt { field, cell, .. }| (field, None, cell));
+        values
+            .filter_map(|(field, address, cell)| self.locate(self.fields.field(field), address, cell))
+            .chain(self.located_in_text())
+    }
+
+    /// The addresses in free text that the databases know.
+    pub(crate) fn located_in_text(&self) -> impl Iterator<Item = Located<'a>> + '_ {
+        self.in_text.iter().filter_map(|&InText { field, address, cell }| {
+            let mut located = self.locate(self.fields.field(field), Some(address), cell)?;
+            located.place = None;
+            Some(located)
+        })
+    }
+
+    /// Without a field it is the line itself.
+    fn locate(&self, field: Option<&'a Field>, address: Option<IpAddr>, cell: u32) -> Option<Located<'a>> {
+        let geo = self.intel.geo()?;
+        Some(Located {
+            field: field.map_or(MESSAGE, |field| &field.path),
+            address,
+            place: field.and_then(|field| field.place.as_deref()),
+            asn: geo.asn_of(cell),
+            location: geo.place_of(cell),
+            anonymity: geo.anonymity_of(cell),
         })
     }
 
@@ -101,7 +140,7 @@ impl<'a> Enrichment<'a> {
     }
 
     /// The actor that the matches speak of more than of any other; `None` if there is none, or another comes near: a score of four fifths
-    /// or more of the best.
+    /// or more of the best; nor is one named for texts and behaviours alone.
     #[must_use]
     pub fn leading(&self) -> Option<&Attribution<'a>> {
         leading(&self.attributions)

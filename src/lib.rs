@@ -33,6 +33,7 @@ struct AttributionPage;
 
 mod allow;
 mod attribution;
+mod behaviour;
 mod cache;
 mod catalog;
 #[cfg(feature = "config")]
@@ -42,6 +43,7 @@ mod document;
 mod enrichment;
 mod error;
 mod event;
+mod expression;
 mod extract;
 mod feed;
 mod generation;
@@ -62,6 +64,7 @@ mod site;
 mod slab;
 mod special;
 mod specificity;
+mod stamp;
 mod stix;
 mod suffix;
 mod swar;
@@ -69,9 +72,12 @@ mod time;
 #[cfg(feature = "watch")]
 mod watch;
 mod worker;
+#[cfg(feature = "sigma")]
+mod yaml;
 
 // What is loaded.
 pub use allow::{AllowList, Expression, Mode, Substring, UnknownMode};
+pub use behaviour::{Behaviour, Behaviours, Part, UnknownPart, Unusable};
 pub use catalog::{Actor, Alias, Campaign, Catalog, Claim, Party, Software, Status, Technique};
 pub use error::Error;
 pub use feed::{Columns, Defaults, Feed, Format, Reason, Rejected, Rejections, UnknownFormat, Unmatchable};
@@ -85,11 +91,11 @@ pub use record::{Indicator, Record, Severity, Tlp, Validity};
 pub use generation::Generation;
 pub use intel::{Allowed, Changed, Delta, Finding, Intel, IntelBuilder, Limits, Match, Subject};
 pub use live::Live;
-pub use report::{Report, SourceReport};
+pub use report::{BehaviourReport, Report, SourceReport};
 
 // How it is said in a file, and kept up to date.
 #[cfg(feature = "config")]
-pub use config::{AllowFiles, Config, FeedFiles, Loaded, WhenEmpty};
+pub use config::{AllowFiles, BehaviourFiles, Config, FeedFiles, Loaded, WhenEmpty};
 #[cfg(feature = "config")]
 pub use reload::{Outcome, Reloader};
 #[cfg(feature = "watch")]

@@ -111,6 +111,8 @@ kinds! {
     RegistryKey "registry_key" Text "regkey" "registry-key" "windows-registry-key" "registry";
     /// User agent of an HTTP client.
     UserAgent "user_agent" Text "user-agent" "useragent" "http-user-agent";
+    /// A script, or a block of one.
+    Script "script" Text "script-block";
     /// SHA-1 of an X.509 certificate.
     CertSha1 "cert_sha1" Digest "x509-fingerprint-sha1" "cert_hash" "certhash";
     /// SHA-256 of an X.509 certificate.
@@ -268,7 +270,7 @@ impl<'a> Observable<'a> {
             Shape::Url => Key::Url(normal::url(text)?),
             Shape::Digest => Key::Digest(Digest::parse(kind, text)?),
             Shape::Word => Key::Word(normal::word(kind, text)?),
-            Shape::Text => Key::Text(normal::text(text)?),
+            Shape::Text => Key::Text(normal::text(kind, text)?),
         };
         Ok(Self { kind, key })
     }

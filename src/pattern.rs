@@ -20,6 +20,7 @@ use crate::observable::{Digest, Kind, Shape};
 /// | url | `http://evil.example/drop/*` | all URLs whose path begins so; the star follows a slash |
 /// | url | `evil.example/drop` | the same, by `http` and by `https` |
 /// | digest, word | the value | that value |
+/// | text | the value | that value, whatever the case of ASCII letters |
 ///
 /// ```
 /// use stormtag::{Kind, Pattern};
@@ -67,7 +68,7 @@ impl Pattern {
             Shape::Url => url(text)?,
             Shape::Digest => Body::Digest(Digest::parse(kind, text)?.as_bytes().into()),
             Shape::Word => Body::Word(normal::word(kind, text)?.into()),
-            Shape::Text => return Err(NotObservable::Unsupported),
+            Shape::Text => Body::Word(normal::text(kind, text)?.into()),
         };
         Ok(Self { kind, body })
     }
@@ -212,7 +213,7 @@ mod tests {
             (Kind::Ip, "203.0.113.9-203.0.113.1", NotObservable::NotAnAddress),
             (Kind::Url, "/gate.php", NotObservable::PathWithoutHost),
             (Kind::Url, "http://evil.example/dro*", NotObservable::PrefixNotAtSlash),
-            (Kind::CommandLine, "whoami", NotObservable::Unsupported),
+            (Kind::CommandLine, " ", NotObservable::Empty),
         ];
         for (kind, text, why) in cases {
             assert_eq!(Pattern::parse(kind, text), Err(why), "{text}");

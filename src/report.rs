@@ -22,6 +22,8 @@ use crate::observable::Kind;
 pub struct Report {
     pub(crate) warnings: Vec<String>,
     pub(crate) sources: Vec<SourceReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) behaviours: Vec<BehaviourReport>,
     pub(crate) allow: Vec<AllowReport>,
     pub(crate) memory: usize,
     pub(crate) generation: Generation,
@@ -42,6 +44,18 @@ pub struct SourceReport {
     pub(crate) duplicates: u64,
     pub(crate) over_limit: u64,
     pub(crate) suppressed: u64,
+}
+
+/// What became of a file of behaviours.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct BehaviourReport {
+    /// Name of the source.
+    pub source: Arc<str>,
+    /// Behaviours that are looked for.
+    pub accepted: u64,
+    /// Behaviours that cannot be used.
+    pub rejected: Rejections,
 }
 
 /// What became of an allow-list.
@@ -67,6 +81,12 @@ impl Report {
     #[must_use]
     pub fn sources(&self) -> &[SourceReport] {
         &self.sources
+    }
+
+    /// Each file of behaviours, in the order in which they were given.
+    #[must_use]
+    pub fn behaviours(&self) -> &[BehaviourReport] {
+        &self.behaviours
     }
 
     /// Indicators and lines that could have been one.
@@ -350,6 +370,10 @@ impl fmt::Display for Report {
             for (reason, count) in source.passed.counts() {
                 writeln!(f, "{whose}{count} passed over: {reason}")?;
             }
+        }
+        for set in &self.behaviours {
+            writeln!(f, "behaviours of {}: {}", set.source, set.accepted)?;
+            write_reasons(f, "  ", "rejected", &set.rejected)?;
         }
         for list in &self.allow {
             writeln!(f, "allow-list {}: {} entries", list.name, list.entries - list.rejected.total())?;

@@ -56,6 +56,39 @@ pub(crate) fn instant(text: &str) -> Option<Instant> {
     Some((at.as_second(), at.subsec_nanosecond()))
 }
 
+/// The instant of a number of seconds, with a fraction or without, or of milliseconds since the epoch.
+pub(crate) fn since_epoch(text: &str) -> Option<Instant> {
+    let seconds = number(text)?;
+    let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+    let nanos = format!("{fraction:0<9}").get(..9).and_then(|nanos| nanos.parse().ok());
+    Some((seconds, nanos.filter(|_| !fraction.is_empty()).unwrap_or(0)))
+}
+
+/// The instant of a date (year, month, day), a time of day (hours, minutes, seconds), a zone (seconds east of UTC) and nanoseconds;
+/// `None` if there is no such. A leap second is the one before it.
+pub(crate) fn at(date: [i64; 3], clock: [i64; 3], zone: i64, nanos: i32) -> Option<Instant> {
+    let [year, month, day] = date;
+    let date = Date::new(year.try_into().ok()?, month.try_into().ok()?, day.try_into().ok()?).ok()?;
+    let [hours, minutes, seconds] = clock;
+    let seconds = if seconds == 60 { 59 } else { seconds };
+    if hours > 23 || minutes > 59 || seconds > 59 {
+        return None;
+    }
+    // A day of UTC has 86,400 seconds.
+    let midnight = utc(date.to_datetime(jiff::civil::Time::midnight()))?;
+    Some((midnight + hours * 3600 + minutes * 60 + seconds - zone, nanos))
+}
+
+/// The year of a second since the epoch, UTC.
+pub(crate) fn year_of(seconds: i64) -> Option<i64> {
+    Some(Timestamp::from_second(seconds).ok()?.to_zoned(TimeZone::UTC).year().into())
+}
+
+/// As RFC 3339, with as much of a fraction as there is.
+pub(crate) fn written((seconds, nanos): Instant) -> Option<String> {
+    Some(Timestamp::new(seconds, nanos).ok()?.to_string())
+}
+
 fn number(text: &str) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     // Four digits are a year, eight are a day written without hyphens.

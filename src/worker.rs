@@ -1,18 +1,23 @@
 //! Workers: one a thread.
 
+mod behave;
+mod sought;
+mod text;
+
 use std::sync::Arc;
 
 use crate::cache::Cache;
 use crate::counters::Counters;
-use crate::enrichment::{Enrichment, LocatedAt, Sighting};
-use crate::event::{self, FieldMap, Form, Hit, Line, Mapping, Reads, Scan};
+use crate::enrichment::{Enrichment, LocatedAt};
+use crate::event::{FieldMap, Form, Line, Mapping, Reads, Scan};
 use crate::intel::{Ahead, Finding, Intel};
 use crate::live::Live;
 use crate::normal::{self, NotObservable};
 use crate::observable::{Kind, Observable};
 use crate::schema::{Schema, splice, splice_places};
 use crate::site::Site;
-use crate::time;
+use sought::Sought;
+use text::Texts;
 
 /// Enriches events on one thread: own snapshot, own cache, own counters. Nothing it does on the way of an event is shared.
 ///
@@ -46,6 +51,8 @@ pub struct Worker {
     ahead: Vec<Ahead>,
     /// Of the event at hand: fields with addresses that the databases know.
     located: Vec<LocatedAt>,
+    /// Of the event at hand: what its texts hold.
+    texts: Texts,
 }
 
 impl Worker {
@@ -54,9 +61,9 @@ impl Worker {
         let mapping = Mapping::new(FieldMap::builtin(), Schema::default());
         let (scan, lines) = (mapping.scan(), vec![mapping.line()]);
         let (counters, cache) = (Counters::default(), Cache::new(DEFAULT_CACHE));
-        let (ahead, located) = (Vec::new(), Vec::new());
+        let (ahead, located, texts) = (Vec::new(), Vec::new(), Texts::default());
         let site = Site::default();
-        Self { live, version, intel, mapping, clock: None, site, counters, cache, scan, lines, ahead, located }
+        Self { live, version, intel, mapping, clock: None, site, counters, cache, scan, lines, ahead, located, texts }
     }
 
     /// Sets where in events something stands to look up. Defaults to [`FieldMap::builtin`].
@@ -95,6 +102,7 @@ impl Worker {
     pub fn refresh(&mut self) {
         if self.live.version() != self.version {
             (self.version, self.intel) = self.live.current();
+            self.cache.forget_verdicts();
             self.counters.refreshes += 1;
         }
     }
@@ -126,8 +134,8 @@ impl Worker {
     pub fn enrich<E: serde::Serialize + ?Sized>(&mut self, event: &E) -> Enrichment<'_> {
         self.refresh();
         self.counters.events += 1;
-        let Self { intel, mapping, counters, cache, located, clock, site, .. } = self;
-        let mut sought = Sought::new(intel, mapping, counters, cache, located);
+        let Self { intel, mapping, counters, cache, located, texts, clock, site, .. } = self;
+        let mut sought = Sought::new(intel, mapping, counters, cache, located, texts);
         sought.see_event(event);
         sought.finish(*clock, site)
     }
@@ -138,7 +146,8 @@ impl Worker {
     /// What was there stays byte for byte: the order of keys, the form of numbers, white space. What is no JSON object is
     /// appended as it is and counted. The line has no line end, or one that is white space to JSON, which is kept.
     ///
-    /// Costs no allocation in the steady state where nothing matches; in [`Schema::Ocsf`] where nothing is located either.
+    /// Costs no allocation in the steady state where nothing matches and no mapped value is written with escapes; in [`Schema::Ocsf`] where
+    /// nothing is located either.
     #[inline]
     pub fn enrich_json(&mut self, line: &[u8], out: &mut Vec<u8>) -> bool {
         self.refresh();
@@ -205,7 +214,7 @@ impl Worker {
     /// Appends a line that has been read to `out`, with what was found. Says whether something matched.
     #[inline]
     fn write(&mut self, number: usize, block: &[u8], out: &mut Vec<u8>) -> bool {
-        let Self { intel, mapping, counters, cache, located, clock, site, lines, ahead, .. } = self;
+        let Self { intel, mapping, counters, cache, located, texts, clock, site, lines, ahead, .. } = self;
         let Some(found) = lines.get(number) else { return false };
         let line = found.of(block);
         if !found.is_json {
@@ -213,7 +222,7 @@ impl Worker {
             out.extend_from_slice(line);
             return false;
         }
-        let mut sought = Sought::new(intel, mapping, counters, cache, located);
+        let mut sought = Sought::new(intel, mapping, counters, cache, located, texts);
         sought.see_line(line, found, ahead);
         if let Some(located) = sought.only_located()
             && splice_places(line, found, located, intel.geo(), mapping, out)
@@ -222,7 +231,7 @@ impl Worker {
         }
         let enrichment = sought.finish(*clock, site);
         splice(line, found, &enrichment, mapping, out);
-        enrichment.sightings().iter().any(|sighting| sighting.matches().next().is_some())
+        enrichment.is_match()
     }
 
     fn set_mapping(&mut self, fields: FieldMap, schema: Schema) -> &mut Self {
@@ -272,261 +281,3 @@ impl Line {
 
 /// Values that a worker remembers.
 const DEFAULT_CACHE: usize = 1 << 13;
-
-/// Sightings of one event; more are counted and not told, so that an event full of indicators stays of a size one can store.
-const SIGHTINGS: usize = 1024;
-
-/// What is sought in one event, and what was found so far.
-struct Sought<'w, 'l> {
-    mapping: &'w Mapping,
-    cache: &'w mut Cache,
-    found: Found<'w>,
-    time: Option<(u16, i64)>,
-    /// The last name of the line of which nothing is known: the URL's host is often the same.
-    name: &'l [u8],
-}
-
-struct Found<'w> {
-    intel: &'w Intel,
-    counters: &'w mut Counters,
-    located: &'w mut Vec<LocatedAt>,
-    /// Each with its field, and with its place in the event.
-    sightings: Vec<(u16, u32, Sighting<'w>)>,
-    /// The place of the value at hand: where in the line it begins, or its number among the values of the walk.
-    at: u32,
-}
-
-impl<'w, 'l> Sought<'w, 'l> {
-    fn new(
-        intel: &'w Intel,
-        mapping: &'w Mapping,
-        counters: &'w mut Counters,
-        cache: &'w mut Cache,
-        located: &'w mut Vec<LocatedAt>,
-    ) -> Self {
-        located.clear();
-        let found = Found { intel, counters, located, sightings: Vec::new(), at: 0 };
-        Self { mapping, cache, found, time: None, name: &[] }
-    }
-
-    /// Takes the fields of an event.
-    fn see_event<E: serde::Serialize + ?Sized>(&mut self, event: &E) {
-        let plan = &self.mapping.plan;
-        event::walk(plan, event, &mut |field, text, _| {
-            self.found.at = self.found.at.wrapping_add(1);
-            self.see(field, text);
-        });
-        if self.found.sightings.is_empty() {
-            return;
-        }
-        let (mut at, mut sightings) = (0_u32, self.found.sightings.iter_mut().peekable());
-        event::walk_with_trails(plan, event, &mut |_, _, trail| {
-            at = at.wrapping_add(1);
-            while let Some((.., sighting)) = sightings.next_if(|(_, place, _)| *place == at) {
-                sighting.path = trail.beside(sighting.field);
-            }
-        });
-    }
-
-    /// Takes the text of a field.
-    fn see(&mut self, number: u16, text: &str) {
-        let Some(field) = self.mapping.fields.field(number) else { return };
-        if field.reads == Reads::Time {
-            // Of several the first in the order of the map.
-            if self.time.is_none_or(|(earlier, _)| number < earlier)
-                && let Some(seconds) = time::event_time(text)
-            {
-                self.time = Some((number, seconds));
-            }
-            return;
-        }
-        let Self { cache, found, .. } = self;
-        event::read(field.reads, text, &mut |kind, text| {
-            cache.parse(kind, text, |value| match value {
-                Ok(observable) => {
-                    found.look_up(number, &field.path, observable);
-                    if let Some(within) = observable.within() {
-                        found.look_up(number, &field.path, &within);
-                    }
-                }
-                Err(_) => found.counters.invalid(kind),
-            });
-        });
-    }
-
-    /// Takes what was found in a line.
-    #[inline]
-    fn see_line(&mut self, line: &'l [u8], found: &Line, ahead: &[Ahead]) {
-        if found.repeated {
-            return self.see_repeated(line);
-        }
-        for hit in &found.hits {
-            self.see_hit(hit, line, ahead);
-        }
-        if !self.found.sightings.is_empty() {
-            for hit in &found.hits {
-                self.see_time(hit, line);
-            }
-            // Without arrays and objects around the record a path is that of its field.
-            if found.wrapped || memchr::memchr(b'[', line).is_some() {
-                self.found.tell_paths(line);
-            }
-        }
-    }
-
-    /// Which of two members counts is for a parser to say.
-    #[cold]
-    fn see_repeated(&mut self, line: &[u8]) {
-        if let Ok(event) = serde_json::from_slice::<serde_json::Value>(line) {
-            self.see_event(&event);
-        }
-    }
-
-    /// Takes a value found in a line.
-    #[inline]
-    fn see_hit(&mut self, hit: &Hit, line: &'l [u8], ahead: &[Ahead]) {
-        let raw = line.get(hit.start as usize..hit.end as usize).unwrap_or_default();
-        let known = || ahead.get((hit.ahead as usize).checked_sub(1)?);
-        let nothing = match (hit.reads, hit.form) {
-            // Time matters to what matched, and is read then.
-            (Reads::Time, _) => true,
-            (Reads::Kind(Kind::Ip) | Reads::Host, Form::Plain) if hit.ahead != 0 => {
-                known().is_some_and(|address| self.see_address(hit.field, address))
-            }
-            (Reads::Kind(Kind::Domain) | Reads::Host, Form::Plain) => self.see_name(raw),
-            (Reads::Kind(Kind::Url), Form::Plain) => self.see_url(raw),
-            (reads, Form::Number) => !reads.takes_numbers(),
-            _ => false,
-        };
-        if !nothing {
-            self.found.at = hit.start;
-            self.see_raw(hit.field, raw, hit.form);
-        }
-    }
-
-    #[cold]
-    fn see_time(&mut self, hit: &Hit, line: &[u8]) {
-        if hit.reads == Reads::Time {
-            let raw = line.get(hit.start as usize..hit.end as usize).unwrap_or_default();
-            self.see_raw(hit.field, raw, hit.form);
-        }
-    }
-
-    /// Takes a value as it is written: without its escapes, and a number as a parser reads it.
-    fn see_raw(&mut self, field: u16, raw: &[u8], form: Form) {
-        match form {
-            Form::Number if !event::is_plain_number(raw) => {
-                self.see(field, &event::decode_number(raw).unwrap_or_default());
-            }
-            // A line is read when it is known to be UTF-8, and cut at quotes.
-            Form::Plain | Form::Number => self.see(field, std::str::from_utf8(raw).unwrap_or_default()),
-            Form::Escaped => self.see(field, &event::decode(raw).unwrap_or_default()),
-        }
-    }
-
-    /// Whether this is all there is to the most frequent kind: most addresses match nothing.
-    #[inline]
-    fn see_address(&mut self, field: u16, address: &Ahead) -> bool {
-        if !address.cover.is_none() {
-            return false;
-        }
-        self.found.counters.looked_up.add(Kind::Ip, 1);
-        self.found.counters.located += u64::from(address.cell != 0);
-        if address.cell != 0 {
-            self.found.located.push(LocatedAt { field, cell: address.cell, written: address.written });
-        }
-        true
-    }
-
-    /// As [`see_address`](Self::see_address), for a name in normal form that matches nothing.
-    #[inline]
-    fn see_name(&mut self, text: &'l [u8]) -> bool {
-        if !normal::is_name(text) || event::is_nothing(text) || self.found.intel.name(text).is_some() {
-            return false;
-        }
-        self.name = text;
-        self.found.counters.looked_up.add(Kind::Domain, 1);
-        true
-    }
-
-    /// As [`see_address`](Self::see_address), for a URL that matches nothing, nor its host.
-    #[inline]
-    fn see_url(&mut self, text: &'l [u8]) -> bool {
-        let Some((host, is_name)) = normal::plain_host(text, self.name) else { return false };
-        if !is_name && (!normal::is_name(host) || self.found.intel.name(host).is_some())
-            || self.found.intel.may_know_urls_of(host)
-        {
-            return false;
-        }
-        self.found.counters.looked_up.add(Kind::Url, 1);
-        self.found.counters.looked_up.add(Kind::Domain, 1);
-        true
-    }
-
-    /// What the databases know, if nothing else is known. Ends the search, as [`finish`](Self::finish) does.
-    #[inline]
-    fn only_located(&mut self) -> Option<&[LocatedAt]> {
-        let Found { counters, located, sightings, .. } = &mut self.found;
-        (counters.cache_hits, counters.cache_misses) = (self.cache.hits, self.cache.misses);
-        if located.len() > 1 {
-            located.sort_by_key(|located| located.field);
-        }
-        sightings.is_empty().then_some(&**located)
-    }
-
-    /// Events come as they lie; what is made of them is in the order of the map, whatever their spelling.
-    fn finish(mut self, clock: Option<i64>, site: &Site) -> Enrichment<'w> {
-        self.only_located();
-        let Self { mapping, found, time, .. } = self;
-        let Found { intel, counters, located, mut sightings, .. } = found;
-        let time = time.map(|(_, seconds)| seconds).or(clock);
-        if sightings.is_empty() {
-            return Enrichment::new(intel, &mapping.fields, located, Vec::new(), time, site);
-        }
-        sightings.sort_by_key(|&(field, ..)| field);
-        let sightings = sightings.into_iter().map(|(.., sighting)| Sighting { time, ..sighting }).collect();
-        let enrichment = Enrichment::new(intel, &mapping.fields, located, sightings, time, site);
-        counters.judge(&enrichment);
-        enrichment
-    }
-}
-
-impl<'w> Found<'w> {
-    #[inline(always)]
-    fn locate(&mut self, field: u16, cell: u32) {
-        if cell != 0
-            && let Some(geo) = self.intel.geo()
-        {
-            self.located.push(LocatedAt { field, cell, written: geo.written(cell) });
-        }
-    }
-
-    fn look_up(&mut self, number: u16, path: &'w str, observable: &Observable<'_>) {
-        let finding = self.intel.look_up(observable);
-        self.counters.add(observable, &finding);
-        self.locate(number, finding.cell());
-        if !finding.is_empty() {
-            if self.sightings.len() == SIGHTINGS {
-                self.counters.sightings_over_limit += 1;
-                return;
-            }
-            let observable = observable.clone().into_owned();
-            self.sightings.push((
-                number,
-                self.at,
-                Sighting { field: path, observable, finding, time: None, path: None },
-            ));
-        }
-    }
-
-    /// Where exactly in the line the sightings are.
-    #[cold]
-    fn tell_paths(&mut self, line: &[u8]) {
-        let values = self.sightings.iter().map(|&(_, place, ref sighting)| (place, sighting.field));
-        let mut told = Vec::with_capacity(self.sightings.len());
-        event::paths(line, values, |path| told.push(path));
-        for ((.., sighting), path) in self.sightings.iter_mut().zip(told) {
-            sighting.path = path;
-        }
-    }
-}

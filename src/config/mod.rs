@@ -49,6 +49,12 @@ pub struct Config {
     pub builtin_catalog: bool,
     /// Whether the indicators published of its actors are. Defaults to yes.
     pub builtin_indicators: bool,
+    /// Whether the [built-in behaviours](crate::Behaviours::builtin) are looked for. Defaults to yes.
+    pub builtin_behaviours: bool,
+    /// Files of behaviours.
+    pub behaviours: Vec<BehaviourFiles>,
+    /// Ids of behaviours that are left out, wherever they are from.
+    pub without: Vec<String>,
     /// Catalogue files.
     pub catalogs: Vec<PathBuf>,
     /// What indicators may cover.
@@ -106,6 +112,15 @@ pub struct AllowFiles {
     pub reason: Option<String>,
 }
 
+/// Files of behaviours.
+#[derive(Clone, Debug)]
+pub struct BehaviourFiles {
+    /// As [`FeedFiles::path`]; what ends in `.yml` or `.yaml` is Sigma.
+    pub path: PathBuf,
+    /// Name in output; `None`: what each file says.
+    pub source: Option<String>,
+}
+
 /// What to make of a feed that gives no indicator at all.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum WhenEmpty {
@@ -138,6 +153,9 @@ impl Default for Config {
             databases: Vec::new(),
             builtin_catalog: true,
             builtin_indicators: true,
+            builtin_behaviours: true,
+            behaviours: Vec::new(),
+            without: Vec::new(),
             catalogs: Vec::new(),
             limits: Limits::default(),
             fields: FieldMap::builtin(),

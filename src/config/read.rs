@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::paths::{check, join};
-use super::{AllowFiles, Config, FeedFiles, WhenEmpty};
+use super::{AllowFiles, BehaviourFiles, Config, FeedFiles, WhenEmpty};
 use crate::document::{Item, Section};
 use crate::error::Error;
 use crate::event::FieldMap;
@@ -29,6 +29,9 @@ pub(super) fn config(path: &Path, text: &str) -> Result<Config, Error> {
     }
     for section in root.sections("allow")? {
         config.allow.push(allow(section, base)?);
+    }
+    for section in root.sections("behaviours")? {
+        config.behaviours.push(behaviours(section, base)?);
     }
     catalog(root.section("catalog")?, base, &mut config)?;
     geo(root.section("geo")?, base, &mut config)?;
@@ -124,11 +127,23 @@ fn allow(mut section: Section<'_>, base: &Path) -> Result<AllowFiles, Error> {
     Ok(AllowFiles { path, mode, name, reason })
 }
 
+fn behaviours(mut section: Section<'_>, base: &Path) -> Result<BehaviourFiles, Error> {
+    let path = needed_path(&mut section, base)?;
+    let source = section.item("source").map(|item| Ok::<_, Error>(item.words()?.to_owned())).transpose()?;
+    section.finish()?;
+    Ok(BehaviourFiles { path, source })
+}
+
 fn catalog(mut section: Section<'_>, base: &Path, config: &mut Config) -> Result<(), Error> {
     let builtin = section.item("builtin").map(|item| item.yes_or_no()).transpose()?.unwrap_or(true);
     // Whoever wants no built-in actors hardly wants their indicators.
     let indicators = section.item("indicators").map(|item| item.yes_or_no()).transpose()?.unwrap_or(builtin);
     (config.builtin_catalog, config.builtin_indicators) = (builtin, indicators);
+    let behaviours = section.item("behaviours").map(|item| item.yes_or_no()).transpose()?;
+    config.builtin_behaviours = behaviours.unwrap_or(builtin);
+    if let Some(item) = section.item("without") {
+        config.without = item.texts()?;
+    }
     if let Some(item) = section.item("files") {
         config.catalogs = paths(item, base)?;
     }

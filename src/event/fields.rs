@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use crate::behaviour::Part;
 use crate::error::Error;
 use crate::feed::whole;
 use crate::observable::Kind;
@@ -52,6 +53,21 @@ pub enum Reads {
     Hashes,
     /// As the time of the event.
     Time,
+    /// As free text: whatever an [`Extractor`](crate::Extractor) finds in it.
+    Any,
+    /// As a value of the part's kind.
+    Part(Part),
+}
+
+impl Reads {
+    /// Which text of the event it is to behaviours, if it is one.
+    pub(crate) fn part(self) -> Option<Part> {
+        match self {
+            Self::Part(part) => Some(part),
+            Self::Kind(kind) => Part::of(kind),
+            _ => None,
+        }
+    }
 }
 
 impl FromStr for Reads {
@@ -64,7 +80,11 @@ impl FromStr for Reads {
             "hash" => Self::Hash,
             "hashes" => Self::Hashes,
             "time" => Self::Time,
-            kind => Self::Kind(kind.parse().map_err(|_| ())?),
+            "any" => Self::Any,
+            word => match word.parse() {
+                Ok(kind) => Self::Kind(kind),
+                Err(_) => Self::Part(word.parse().map_err(|_| ())?),
+            },
         })
     }
 }
@@ -78,6 +98,8 @@ impl fmt::Display for Reads {
             Self::Hash => "hash",
             Self::Hashes => "hashes",
             Self::Time => "time",
+            Self::Any => "any",
+            Self::Part(part) => part.name(),
         })
     }
 }
@@ -169,8 +191,8 @@ impl FieldMap {
             };
             let Ok(reads) = reads.parse() else {
                 let message = format!(
-                    "unknown kind {reads:?}; expected host, list, hash, hashes, time or one of {}",
-                    Kind::ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ")
+                    "unknown kind {reads:?}; expected any, host, list, hash, hashes, time or one of {}",
+                    names().collect::<Vec<_>>().join(", ")
                 );
                 return Err(Error::line(name, number, message));
             };
@@ -214,6 +236,13 @@ impl FieldMap {
     pub(crate) fn field(&self, number: u16) -> Option<&Field> {
         self.fields.get(usize::from(number))
     }
+}
+
+/// What a field can be read as a value of.
+fn names() -> impl Iterator<Item = &'static str> {
+    let kinds = Kind::ALL.iter().map(|kind| kind.name());
+    let parts = Part::ALL.iter().filter(|part| Part::of(part.kind()) != Some(**part));
+    kinds.chain(parts.map(|part| part.name()))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod shape;
 mod tokens;
 mod walk;
 
+pub(crate) use fields::Field;
 pub use fields::{FieldMap, Reads};
 
 pub(crate) use json::{Form, Hit, Line, Scan, decode};
@@ -19,6 +20,6 @@ pub(crate) use mapping::Mapping;
 pub(crate) use merge::merge;
 pub(crate) use number::{decode_number, is_plain_number};
 pub(crate) use path::paths;
-pub(crate) use read::{is_nothing, read};
+pub(crate) use read::{is_nothing, read, whole};
 pub(crate) use tokens::Object;
 pub(crate) use walk::{walk, walk_with_trails};

@@ -9,8 +9,8 @@ pub(crate) fn read<'t>(reads: Reads, text: &'t str, see: &mut dyn FnMut(Kind, &'
         return;
     }
     match reads {
-        Reads::Kind(Kind::FileName) => see(Kind::FileName, text.rsplit(['/', '\\']).next().unwrap_or(text)),
-        Reads::Kind(kind) => see(kind, text),
+        Reads::Kind(kind) => see(kind, whole(kind, text)),
+        Reads::Part(part) => see(part.kind(), whole(part.kind(), text)),
         Reads::Host => {
             let (kind, host) = Observable::host(text);
             see(kind, host);
@@ -34,7 +34,16 @@ pub(crate) fn read<'t>(reads: Reads, text: &'t str, see: &mut dyn FnMut(Kind, &'
                 }
             }
         }
-        Reads::Time => {}
+        // Neither is a value.
+        Reads::Time | Reads::Any => {}
+    }
+}
+
+/// The value of a field that holds one.
+pub(crate) fn whole(kind: Kind, text: &str) -> &str {
+    match kind {
+        Kind::FileName => text.rsplit(['/', '\\']).next().unwrap_or(text),
+        _ => text,
     }
 }
 

@@ -41,6 +41,7 @@ pub use unmatchable::Unmatchable;
 
 use serde::Serialize;
 
+use crate::behaviour::Unusable;
 use crate::normal::NotObservable;
 use crate::observable::Kind;
 use crate::record::{Indicator, Record};
@@ -202,6 +203,9 @@ pub enum Reason {
     /// An object that is not built as its format says: no JSON, no object, nothing that tells its type.
     #[error("not built as its format says")]
     Malformed,
+    /// A behaviour that cannot be used.
+    #[error("{0}")]
+    Behaviour(Unusable),
     /// A list of files names one that is not there.
     #[error("listed, but there is no such file")]
     Missing,

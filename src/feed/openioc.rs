@@ -389,7 +389,7 @@ mod tests {
             ("Network/DNS", "condition=\"isnot\"", "a.example", Err(Reason::Negated)),
             ("Network/DNS", "condition=\"is\" negate=\"true\"", "a.example", Err(Reason::Negated)),
             ("Network/DNS", "condition=\"is\"", "a&evil;.example", Err(Reason::Value(NotObservable::NotAName))),
-            ("FileItem/FullPath", "condition=\"is\"", "C:\\a", Err(Reason::Value(NotObservable::Unsupported))),
+            ("FileItem/FullPath", "condition=\"is\"", "C:\\A", Ok("c:\\a")),
             ("FileItem/SizeInBytes", "condition=\"is\"", "1", Err(Reason::ForeignKind)),
         ];
         for (search, condition, content, expected) in cases {

@@ -16,8 +16,9 @@ use super::records::RecordsBuilder;
 use super::searches::Searches;
 use super::table::{Exact, Said, Statement};
 use super::urls::Urls;
-use super::{Intel, Listed};
+use super::{Intel, Listed, finding};
 use crate::allow::{AllowList, Mode};
+use crate::behaviour::{self, Behaviour, Behaviours};
 use crate::catalog::Catalog;
 use crate::feed::Feed;
 use crate::generation::Content;
@@ -25,7 +26,7 @@ use crate::geo::Geo;
 use crate::observable::Kind;
 use crate::pattern::{Body, Pattern};
 use crate::record::{Indicator, Record, Validity};
-use crate::report::{AllowReport, Report, SourceReport};
+use crate::report::{AllowReport, BehaviourReport, Report, SourceReport};
 use crate::specificity::Specificity;
 
 /// Gathers what an [`Intel`] is made of. What goes in is not changed; what comes out never changes.
@@ -39,13 +40,14 @@ use crate::specificity::Specificity;
 ///     .build();
 /// let finding = intel.look_up(&Observable::parse(Kind::Ip, "45.32.174.131")?);
 /// assert_eq!(finding.matches().next().unwrap().record().role.as_deref(), Some("router proxy C2"));
-/// assert_eq!(report.accepted(), 120);
+/// assert_eq!(report.accepted(), 122);
 /// # Ok::<(), stormtag::NotObservable>(())
 /// ```
 #[derive(Default)]
 pub struct IntelBuilder {
     feeds: Vec<(Option<Arc<Path>>, Arc<Feed>)>,
     allow: Vec<Arc<AllowList>>,
+    behaviours: Vec<Arc<Behaviours>>,
     catalog: Catalog,
     geo: Option<Arc<Geo>>,
     limits: Limits,
@@ -75,6 +77,12 @@ impl IntelBuilder {
     /// Adds an allow-list.
     pub fn allow(&mut self, list: impl Into<Arc<AllowList>>) -> &mut Self {
         self.allow.push(list.into());
+        self
+    }
+
+    /// Adds behaviours.
+    pub fn behaviours(&mut self, behaviours: impl Into<Arc<Behaviours>>) -> &mut Self {
+        self.behaviours.push(behaviours.into());
         self
     }
 
@@ -110,7 +118,8 @@ impl IntelBuilder {
         let searches = Searches::new(&allow);
         let mut report = Report::default();
         let mut content = Content::new();
-        let interned = self.intern(&feeds, &mut report);
+        let mut interned = self.intern(&feeds, &mut report);
+        let behaviours = interned.behaviours(std::mem::take(&mut self.behaviours), &mut content, &mut report);
         let mut shapes = Shapes::default();
         let mut repeats = Repeats::new(&interned);
         for ((_, feed), (numbers, source)) in feeds.into_iter().zip(interned.numbers.iter().zip(&mut report.sources)) {
@@ -165,6 +174,11 @@ impl IntelBuilder {
                 (kind, Exact::build(keys, width, &mut covers, alone))
             })
             .collect();
+        let said = behaviours.into_iter().zip(finding::BEHAVIOURS..).map(|((behaviour, record), entry)| {
+            let said = Said::Record { record, silenced: 0 };
+            (behaviour, covers.add(entry, [said].into_iter(), CoverId::NONE))
+        });
+        let behaviours = behaviour::Index::new(said.collect());
         let catalog = std::mem::take(&mut self.catalog);
         content.value(&catalog.all_actors());
         content.value(&catalog.all_campaigns());
@@ -178,7 +192,8 @@ impl IntelBuilder {
         }
         interned.count(&mut covers, &mut report.sources);
         let records = interned.records.finish(catalog);
-        let mut intel = Intel::new(addresses, names, urls, exact, covers, records, listed, self.geo.clone());
+        let mut intel =
+            Intel::new(addresses, names, urls, exact, behaviours, covers, records, listed, self.geo.clone());
         intel.generation = content.generation();
         report.memory = intel.memory();
         report.generation = intel.generation;
@@ -224,6 +239,28 @@ struct Interned {
 }
 
 impl Interned {
+    /// Numbers the records of behaviours, behind those of all feeds.
+    fn behaviours(
+        &mut self,
+        sets: Vec<Arc<Behaviours>>,
+        content: &mut Content,
+        report: &mut Report,
+    ) -> Vec<(Behaviour, u32)> {
+        let mut all = Vec::new();
+        for set in sets {
+            self.firsts.push(self.records.next_feed());
+            let source = Arc::clone(&set.source);
+            let (behaviours, rejected) = Arc::unwrap_or_clone(set).into_parts();
+            report.behaviours.push(BehaviourReport { source, accepted: behaviours.len() as u64, rejected });
+            for behaviour in behaviours {
+                behaviour.write(content);
+                let record = self.records.intern(Arc::clone(behaviour.shared_record()));
+                all.push((behaviour, record));
+            }
+        }
+        all
+    }
+
     fn feed_of(&self, record: u32) -> usize {
         self.firsts.partition_point(|&first| first <= record).saturating_sub(1)
     }

@@ -28,7 +28,7 @@ impl Intel {
     /// let (new, _) = IntelBuilder::new().feed(Catalog::builtin_indicators()).build();
     /// let old = Intel::empty();
     /// let delta = Intel::delta(&old, &new);
-    /// assert_eq!((delta.added().count(), delta.removed().count(), delta.changed().count()), (119, 0, 0));
+    /// assert_eq!((delta.added().count(), delta.removed().count(), delta.changed().count()), (121, 0, 0));
     /// ```
     #[must_use]
     pub fn delta<'i>(old: &'i Self, new: &'i Self) -> Delta<'i> {

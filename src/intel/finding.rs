@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::addresses::networks_of;
 use super::covers::{CoverId, Covering, Walk};
 use super::{Intel, Link};
+use crate::behaviour::Behaviour;
 use crate::geo::{Anonymity, Asn, Place as GeoPlace};
 use crate::normal;
 use crate::observable::{Kind, Shape};
@@ -25,6 +26,9 @@ pub struct Finding<'i> {
     at: Place,
     cell: u32,
 }
+
+/// Entries from here on are behaviours, by number.
+pub(crate) const BEHAVIOURS: u32 = 1 << 31;
 
 /// Where in the tables a value was found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -132,7 +136,7 @@ impl<'i> Match<'i> {
         self.kind
     }
 
-    /// The indicator: the address or the network around it, the name or the one above it.
+    /// The indicator: the address or the network around it, the name or the one above it; the name of a behaviour.
     #[must_use]
     pub fn indicator(&self) -> Cow<'i, str> {
         let intel = self.intel;
@@ -151,6 +155,9 @@ impl<'i> Match<'i> {
             Shape::Name => text(intel.names.key(entry)),
             Shape::Url => text(intel.urls.key(entry)),
             Shape::Digest => self.exact_key(entry).map_or(Cow::Borrowed(""), |key| Cow::Owned(normal::encode_hex(key))),
+            Shape::Word | Shape::Text if entry >= BEHAVIOURS => {
+                Cow::Borrowed(self.behaviour().map_or("", Behaviour::name))
+            }
             Shape::Word | Shape::Text => self.exact_key(entry).map_or(Cow::Borrowed(""), text),
         }
     }
@@ -173,6 +180,16 @@ impl<'i> Match<'i> {
         let owner = self.covering.owner.filter(|_| self.kind == Kind::Ip);
         let body = owner.and_then(|owner| self.intel.addresses.pattern(owner));
         body.into_iter().flat_map(networks_of)
+    }
+
+    /// The behaviour, if that is what matched: then the value is the first text by which it did.
+    #[must_use]
+    pub fn behaviour(&self) -> Option<&'i Behaviour> {
+        if !matches!(self.kind.shape(), Shape::Text | Shape::Word) {
+            return None;
+        }
+        let number = self.at.entry.checked_sub(BEHAVIOURS)?;
+        self.intel.behaviours.get(number).map(|(behaviour, _)| behaviour)
     }
 
     fn exact_key(&self, entry: u32) -> Option<&'i [u8]> {

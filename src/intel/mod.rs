@@ -31,6 +31,7 @@ pub(crate) use covers::CoverId;
 pub(crate) use finding::{Identity, Place as FoundAt};
 pub(crate) use records::{Link, SubjectId};
 
+use crate::behaviour;
 use crate::catalog::{Catalog, Claim};
 use crate::generation::Generation;
 use crate::geo::Geo;
@@ -53,7 +54,7 @@ use urls::Urls;
 /// | an address | every record on it and on each network and range around it |
 /// | a name | every record on it and on each name above it, at label boundaries |
 /// | a URL | records on it, on it without its query, and on the beginnings of its path; never those on its host, which is an observable of its own: [`Observable::within`] |
-/// | a digest, a word | every record on it |
+/// | a digest, a word, a text | every record on it |
 ///
 /// *The most specific statement wins; a tie goes to allow*: what an allow-list has at the same place or a narrower one is
 /// [suppressed](Finding::suppressed), which can be seen and counted.
@@ -61,8 +62,9 @@ pub struct Intel {
     addresses: Addresses,
     names: Names,
     urls: Urls,
-    /// By kind: digests and words.
+    /// By kind: digests, words and texts.
     exact: Box<[Option<Exact>]>,
+    behaviours: behaviour::Index,
     covers: Covers,
     records: Records,
     allow: Box<[Listed]>,
@@ -96,6 +98,7 @@ impl Intel {
         names: Names,
         urls: Urls,
         tables: Vec<(Kind, Exact)>,
+        behaviours: behaviour::Index,
         covers: Covers,
         records: Records,
         allow: Vec<Listed>,
@@ -112,6 +115,7 @@ impl Intel {
             names,
             urls,
             exact: exact.into(),
+            behaviours,
             covers,
             records,
             allow: allow.into(),
@@ -142,7 +146,7 @@ impl Intel {
             Key::Url(url) => self.finding(kind, self.url(url)),
             Key::Digest(digest) => self.finding(kind, self.exact(kind, digest.as_bytes())),
             Key::Word(word) => self.finding(kind, self.exact(kind, word.as_bytes())),
-            Key::Text(_) => self.finding(kind, None),
+            Key::Text(text) => self.finding(kind, self.exact(kind, text.as_bytes())),
         }
     }
 
@@ -221,6 +225,23 @@ impl Intel {
         self.exact.get(kind as usize)?.as_ref()?.get(key)
     }
 
+    /// Whether something is said of values of this kind, which has a table of its own.
+    #[inline]
+    pub(crate) fn knows(&self, kind: Kind) -> bool {
+        self.exact.get(kind as usize).is_some_and(Option::is_some)
+    }
+
+    #[inline]
+    pub(crate) fn behaviours(&self) -> &behaviour::Index {
+        &self.behaviours
+    }
+
+    /// What is said of a behaviour that was found in a text of this kind.
+    pub(crate) fn behaviour_finding(&self, number: u32, kind: Kind) -> Option<Finding<'_>> {
+        let (_, cover) = self.behaviours.get(number)?;
+        Some(Finding::new(self, kind, FoundAt { cover, entry: finding::BEHAVIOURS | number, address: None }, 0))
+    }
+
     /// The databases that say ASN and place.
     #[must_use]
     pub fn geo(&self) -> Option<&Geo> {
@@ -246,6 +267,7 @@ impl Intel {
             + self.names.memory()
             + self.urls.memory()
             + self.exact.iter().flatten().map(Exact::memory).sum::<usize>()
+            + self.behaviours.memory()
             + self.covers.memory()
             + self.records.memory()
     }

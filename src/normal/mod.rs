@@ -15,7 +15,7 @@ pub(crate) use digest::{encode as encode_hex, hex};
 pub(crate) use name::{is_normal as is_name, name};
 pub(crate) use refang::{ends_in_mark, refang, refang_bytes};
 pub(crate) use url::{host as url_host, is_normal as is_url, lacks_scheme, plain_host, url, without_query};
-pub(crate) use word::{email, text, word};
+pub(crate) use word::{LONGEST_TEXT, check_text, email, text, word};
 
 /// Why a text is no observable of the kind it was said to be.
 ///
@@ -56,8 +56,8 @@ pub enum NotObservable {
     /// Not the name of a kind.
     #[error("expected the name of a kind, such as ip, domain, url, sha256")]
     UnknownKind,
-    /// A text kind, whose patterns are not matched yet.
-    #[error("patterns over texts are not matched yet")]
+    /// A kind whose values are not compared in this way.
+    #[error("no value of a kind that is compared in this way")]
     Unsupported,
     /// A URL prefix whose star does not follow a slash.
     #[error("expected the star of a URL prefix right behind a slash of its path")]

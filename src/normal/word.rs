@@ -9,7 +9,7 @@ use std::borrow::Cow;
 const LONGEST_WORD: usize = 1 << 10;
 
 /// The longest text, in bytes: the longest command line of Windows is 32,767 characters.
-const LONGEST_TEXT: usize = 32 << 10;
+pub(crate) const LONGEST_TEXT: usize = 32 << 10;
 
 /// Digits of a JARM fingerprint.
 const JARM: usize = 62;
@@ -153,13 +153,48 @@ fn user_name(text: &str) -> Result<Cow<'_, str>, NotObservable> {
     bounded(text.trim_ascii(), LONGEST_WORD).map(Cow::Borrowed)
 }
 
-/// A command line, path, registry key or user agent in ASCII lower case. White space is kept: it can be what is searched for.
+/// A command line, path, user agent or script in ASCII lower case. White space is kept: it can be what is searched for. Of registry keys the
+/// root is written short as well (`hklm`), the part of a user is `hkcu`, and a backslash at the end is taken off.
 ///
 /// # Errors
 ///
 /// [`NotObservable::Empty`], [`NotObservable::TooLong`] over 32 KiB.
-pub(crate) fn text(text: &str) -> Result<Cow<'_, str>, NotObservable> {
-    bounded(text, LONGEST_TEXT).map(lower)
+pub(crate) fn text(kind: Kind, text: &str) -> Result<Cow<'_, str>, NotObservable> {
+    let lower = bounded(text, LONGEST_TEXT).map(lower)?;
+    if kind == Kind::RegistryKey { registry_key(lower) } else { Ok(lower) }
+}
+
+/// `HKEY_LOCAL_MACHINE\…`, `\REGISTRY\MACHINE\…` and `HKLM\…` are one, and so is what stands below the identifier of a user, as Sysmon
+/// writes it, and `HKEY_CURRENT_USER`.
+fn registry_key(key: Cow<'_, str>) -> Result<Cow<'_, str>, NotObservable> {
+    const ROOTS: [(&str, &str); 7] = [
+        ("hkey_local_machine", "hklm"),
+        ("hkey_current_user", "hkcu"),
+        ("hkey_classes_root", "hkcr"),
+        ("hkey_users", "hku"),
+        ("hkey_current_config", "hkcc"),
+        (r"\registry\machine", "hklm"),
+        (r"\registry\user", "hku"),
+    ];
+    let key = match key {
+        Cow::Borrowed(key) => Cow::Borrowed(key.trim_ascii().trim_end_matches('\\')),
+        Cow::Owned(key) => Cow::Owned(key.trim_ascii().trim_end_matches('\\').to_owned()),
+    };
+    let below = |root: &str| key.strip_prefix(root).filter(|rest| rest.is_empty() || rest.starts_with('\\'));
+    let short = ROOTS.iter().find_map(|(root, short)| Some(format!("{short}{}", below(root)?)));
+    let key = short.map_or(key, Cow::Owned);
+    let of_user = key.strip_prefix(r"hku\s-1-").and_then(|rest| {
+        let end = rest.find('\\').unwrap_or(rest.len());
+        let (id, rest) = rest.split_at_checked(end)?;
+        id.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-').then(|| format!("hkcu{rest}"))
+    });
+    let key = of_user.map_or(key, Cow::Owned);
+    if key.is_empty() { Err(NotObservable::Empty) } else { Ok(key) }
+}
+
+/// Whether it has a normal form, without making one.
+pub(crate) fn check_text(text: &str) -> Result<(), NotObservable> {
+    bounded(text, LONGEST_TEXT).map(drop)
 }
 
 fn bounded(text: &str, longest: usize) -> Result<&str, NotObservable> {
@@ -197,7 +232,34 @@ mod tests {
 
     type Normaliser = fn(&str) -> Result<Cow<'_, str>, NotObservable>;
 
-    const ALL: [Normaliser; 8] = [email, ja4, jarm, asn, file_name, mutex, user_name, text];
+    const ALL: [Normaliser; 9] = [email, ja4, jarm, asn, file_name, mutex, user_name, command, key];
+
+    fn command(value: &str) -> Result<Cow<'_, str>, NotObservable> {
+        text(Kind::CommandLine, value)
+    }
+
+    fn key(value: &str) -> Result<Cow<'_, str>, NotObservable> {
+        text(Kind::RegistryKey, value)
+    }
+
+    #[test]
+    fn registry_keys() {
+        check(
+            key,
+            &[
+                (r"HKEY_LOCAL_MACHINE\Software\X\", Ok(r"hklm\software\x")),
+                (r"HKLM\Software\X", Ok(r"hklm\software\x")),
+                (r"\REGISTRY\MACHINE\Software\X", Ok(r"hklm\software\x")),
+                (r"HKU\S-1-5-21-1-2-3-1001\Software\X", Ok(r"hkcu\software\x")),
+                (r"HKEY_USERS\S-1-5-21-1-2-3-1001", Ok("hkcu")),
+                (r"HKEY_CURRENT_USER\Software\X", Ok(r"hkcu\software\x")),
+                (r"HKU\S-1-5-21-1_Classes\x", Ok(r"hku\s-1-5-21-1_classes\x")),
+                (r"HKU\.DEFAULT\x", Ok(r"hku\.default\x")),
+                ("HKEY_USERSX", Ok("hkey_usersx")),
+                (r"\", Err(NotObservable::Empty)),
+            ],
+        );
+    }
 
     fn check(normal: Normaliser, cases: &[(&str, Result<&str, NotObservable>)]) {
         for (text, expected) in cases {
@@ -290,8 +352,8 @@ mod tests {
         check(file_name, &[(" EVIL.exe ", Ok("evil.exe")), ("C:\\A\\ÄB", Ok("c:\\a\\Äb"))]);
         check(mutex, &[(" Global\\Evil ", Ok(" Global\\Evil ")), ("\t", Err(NotObservable::Empty))]);
         check(user_name, &[(" Root ", Ok("Root"))]);
-        check(text, &[(" CMD /c  x", Ok(" cmd /c  x")), ("   ", Err(NotObservable::Empty))]);
-        assert!(matches!(text("cmd /c ä"), Ok(Cow::Borrowed(_))));
+        check(command, &[(" CMD /c  x", Ok(" cmd /c  x")), ("   ", Err(NotObservable::Empty))]);
+        assert!(matches!(command("cmd /c ä"), Ok(Cow::Borrowed(_))));
     }
 
     #[test]
@@ -299,7 +361,7 @@ mod tests {
         for normal in ALL {
             assert_eq!(normal(&"1".repeat(LONGEST_TEXT + 1)), Err(NotObservable::TooLong));
         }
-        assert!(text(&"A".repeat(LONGEST_TEXT)).is_ok());
+        assert!(command(&"A".repeat(LONGEST_TEXT)).is_ok());
         assert!(user_name(&"A".repeat(LONGEST_WORD)).is_ok());
         assert_eq!(user_name(&"A".repeat(LONGEST_WORD + 1)), Err(NotObservable::TooLong));
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::allow::AllowList;
+use crate::behaviour::Behaviours;
 use crate::catalog::Catalog;
 use crate::config::{AllowFiles, Config, FeedFiles, WhenEmpty, expand};
 use crate::error::Error;
@@ -21,6 +22,7 @@ pub(crate) struct Parts {
     /// Of each entry of the configuration its files.
     feeds: Vec<Vec<Kept<Feed>>>,
     allow: Vec<Vec<Kept<AllowList>>>,
+    behaviours: Vec<Vec<Kept<Behaviours>>>,
     catalogs: Vec<Kept<Catalog>>,
     databases: Vec<Kept<()>>,
     geo: Option<Arc<Geo>>,
@@ -51,7 +53,7 @@ impl Parts {
     pub(crate) fn look(config: &Config) -> Result<Look, Error> {
         let mut look = Vec::new();
         let patterns = config.feeds.iter().map(|feed| &feed.path).chain(config.allow.iter().map(|list| &list.path));
-        for path in patterns {
+        for path in patterns.chain(config.behaviours.iter().map(|files| &files.path)) {
             for file in expand(path)? {
                 look.push((Arc::clone(&file), hash_of(&file)?));
             }
@@ -66,9 +68,10 @@ impl Parts {
     pub(crate) fn seen(&self) -> Look {
         let feeds = self.feeds.iter().flatten().map(|kept| (Arc::clone(&kept.path), kept.hash));
         let allow = self.allow.iter().flatten().map(|kept| (Arc::clone(&kept.path), kept.hash));
+        let behaviours = self.behaviours.iter().flatten().map(|kept| (Arc::clone(&kept.path), kept.hash));
         let catalogs = self.catalogs.iter().map(|kept| (Arc::clone(&kept.path), kept.hash));
         let databases = self.databases.iter().map(|kept| (Arc::clone(&kept.path), kept.hash));
-        feeds.chain(allow).chain(catalogs).chain(databases).collect()
+        feeds.chain(allow).chain(behaviours).chain(catalogs).chain(databases).collect()
     }
 
     /// Reads what has changed since; what has not is shared.
@@ -87,6 +90,13 @@ impl Parts {
             let read = |reader: &mut dyn Read, path: &Path| allow_list(reader, path, files);
             let kept = expand(&files.path)?.into_iter().map(|path| Kept::load(old, path, read));
             parts.allow.push(kept.collect::<Result<_, _>>()?);
+        }
+        let none = Vec::new();
+        for (at, files) in config.behaviours.iter().enumerate() {
+            let old = self.behaviours.get(at).unwrap_or(&none);
+            let read = |reader: &mut dyn Read, path: &Path| Behaviours::read(reader, path);
+            let kept = expand(&files.path)?.into_iter().map(|path| Kept::load(old, path, read));
+            parts.behaviours.push(kept.collect::<Result<_, _>>()?);
         }
         let read = |reader: &mut dyn Read, path: &Path| Catalog::read(reader, &path.to_string_lossy());
         let catalogs = config.catalogs.iter().map(|path| Kept::load(&self.catalogs, path.as_path().into(), read));
@@ -153,10 +163,16 @@ impl Parts {
         for kept in self.allow.iter().flatten() {
             builder.allow(Arc::clone(&kept.value));
         }
+        let (behaviours, unknown) = self.behaviours(config);
+        for one in behaviours {
+            builder.behaviours(one);
+        }
         if let Some(geo) = &self.geo {
             builder.geo(Arc::clone(geo));
         }
         let (intel, mut report) = builder.build();
+        let warning = |id: &str| format!("no behaviour has the id {id:?}, which is to be left out");
+        report.warnings.extend(unknown.into_iter().map(warning));
         let mut in_force = InForce::new();
         let mut sources = report.sources.iter().filter(|source| source.file().is_some());
         for (files, kept) in config.feeds.iter().zip(&self.feeds) {
@@ -176,6 +192,34 @@ impl Parts {
             }
         }
         Ok((intel, report, in_force))
+    }
+}
+
+impl Parts {
+    /// The behaviours of each entry of the configuration, and ids to be left out that there are not.
+    fn behaviours<'c>(&self, config: &'c Config) -> (Vec<Behaviours>, Vec<&'c str>) {
+        let mut all = Vec::new();
+        if config.builtin_behaviours {
+            all.push(Behaviours::builtin());
+        }
+        for (files, kept) in config.behaviours.iter().zip(&self.behaviours) {
+            match &files.source {
+                // Of many files with one source one report.
+                Some(source) => {
+                    let mut of_source = Behaviours::new(source);
+                    kept.iter().for_each(|kept| _ = of_source.extend((*kept.value).clone()));
+                    of_source.set_source(source);
+                    all.push(of_source);
+                }
+                None => all.extend(kept.iter().map(|kept| (*kept.value).clone())),
+            }
+        }
+        let mut unknown: Vec<&str> = config.without.iter().map(String::as_str).collect();
+        for one in &mut all {
+            let absent = one.without(config.without.iter().map(String::as_str));
+            unknown.retain(|id| absent.contains(id));
+        }
+        (all, unknown)
     }
 }
 

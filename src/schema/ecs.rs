@@ -10,7 +10,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::date;
 use super::means::{self, Named};
-use super::own::{self, Attributed, Speaks, Withheld};
+use super::own::{self, Attributed, Location, Speaks, Withheld};
 use crate::enrichment::{Enrichment, Located};
 use crate::geo::{Asn, Place};
 use crate::intel::{Match, Subject};
@@ -110,7 +110,7 @@ impl Serialize for Matched<'_, '_> {
 impl Matched<'_, '_> {
     pub(super) fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
         let enrichment = self.0;
-        if enrichment.sightings().iter().any(|sighting| sighting.matches().next().is_some()) {
+        if enrichment.is_match() {
             map.serialize_entry("threat", &Threat(enrichment))?;
             let related = Related::of(enrichment);
             if !related.is_empty() {
@@ -118,8 +118,10 @@ impl Matched<'_, '_> {
             }
         }
         let (attributions, withheld) = (own::attributions(enrichment), own::withheld(enrichment));
-        if !attributions.is_empty() || !withheld.is_empty() {
-            map.serialize_entry("stormtag", &Own { attributions, withheld })?;
+        // What is said in text is no entity of the event: its place stands by itself.
+        let locations: Vec<_> = enrichment.located_in_text().map(Location::from).collect();
+        if !attributions.is_empty() || !withheld.is_empty() || !locations.is_empty() {
+            map.serialize_entry("stormtag", &Own { locations, attributions, withheld })?;
         }
         Ok(())
     }
@@ -128,6 +130,8 @@ impl Matched<'_, '_> {
 /// What ECS has no word for.
 #[derive(serde::Serialize)]
 struct Own<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    locations: Vec<Location<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attributions: Vec<Attributed<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -14,6 +14,7 @@ use std::str::FromStr;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::enrichment::Enrichment;
+use crate::time;
 
 pub(crate) use ecs::has_as;
 pub(crate) use sightings::bundle;
@@ -121,7 +122,7 @@ impl Serialize for Patch<'_, '_> {
                         map.serialize_entry(place, &location)?;
                     }
                 }
-                if !enrichment.sightings().is_empty() {
+                if !enrichment.sightings().is_empty() || !enrichment.in_text.is_empty() {
                     ecs::Matched(enrichment).write(&mut map)?;
                 }
             }
@@ -138,5 +139,34 @@ impl Serialize for Patch<'_, '_> {
 
 /// Seconds since the epoch as RFC 3339, as ECS wants dates.
 pub(crate) fn date(seconds: i64) -> Option<String> {
-    Some(jiff::Timestamp::from_second(seconds).ok()?.to_string())
+    time::written((seconds, 0))
+}
+
+/// Appends a raw line as an object, with what was found in it.
+pub(crate) fn write_text(
+    line: &[u8],
+    time: Option<time::Instant>,
+    enrichment: &Enrichment<'_>,
+    schema: Schema,
+    out: &mut Vec<u8>,
+) {
+    out.push(b'{');
+    if let Some(time) = time.and_then(time::written) {
+        out.extend_from_slice(b"\"@timestamp\":\"");
+        out.extend_from_slice(time.as_bytes());
+        out.extend_from_slice(b"\",");
+    }
+    out.extend_from_slice(b"\"message\":");
+    // Writing to memory and of texts does not fail.
+    let _ = serde_json::to_writer(&mut *out, &String::from_utf8_lossy(line));
+    let start = out.len();
+    if !enrichment.is_empty() && serde_json::to_writer(&mut *out, &Patch::new(enrichment, schema)).is_ok() {
+        // The brace that opens the patch becomes the comma before its first member, if it has one.
+        if out.len() > start + 2 {
+            out.get_mut(start).into_iter().for_each(|brace| *brace = b',');
+            return;
+        }
+    }
+    out.truncate(start);
+    out.push(b'}');
 }

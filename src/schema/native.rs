@@ -4,9 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
-use super::own::{self, Attributed, Withheld};
-use crate::enrichment::{Enrichment, Located};
-use crate::geo::{Asn, Place};
+use super::own::{self, Attributed, Location, Withheld};
+use crate::enrichment::Enrichment;
 use crate::intel::Allowed;
 use crate::observable::Kind;
 use crate::record::Record;
@@ -28,7 +27,7 @@ struct Locations<'e, 'a>(&'e Enrichment<'a>);
 
 impl Locations<'_, '_> {
     fn is_empty(&self) -> bool {
-        self.0.located.is_empty()
+        self.0.located.is_empty() && self.0.in_text.is_empty()
     }
 }
 
@@ -36,17 +35,6 @@ impl Serialize for Locations<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.located().map(Location::from))
     }
-}
-
-#[derive(Serialize)]
-struct Location<'a> {
-    field: &'a str,
-    #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
-    asn: Option<Asn<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    geo: Option<Place<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    anonymity: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -82,12 +70,5 @@ impl<'e, 'a> Native<'e, 'a> {
             withheld: own::withheld(enrichment),
             attributions: own::attributions(enrichment),
         }
-    }
-}
-
-impl<'a> From<Located<'a>> for Location<'a> {
-    fn from(located: Located<'a>) -> Self {
-        let Located { field, asn, location, anonymity, .. } = located;
-        Self { field, asn, geo: location, anonymity: anonymity.names().collect() }
     }
 }

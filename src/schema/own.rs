@@ -1,12 +1,14 @@
 //! Our own words, the same in every schema: attributions, what records say beside, and what was found and does not count.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use serde::Serialize;
 
 use crate::attribution::{Attribution, Evidence};
 use crate::catalog::{Claim, Status};
-use crate::enrichment::{Enrichment, Sighting};
+use crate::enrichment::{Enrichment, Located, Sighting};
+use crate::geo::{Asn, Place};
 use crate::intel::{Allowed, Identity, Match, Subject};
 use crate::record::{Record, Severity, Validity};
 
@@ -236,4 +238,26 @@ pub(super) fn withheld<'e>(enrichment: &'e Enrichment<'_>) -> Vec<Withheld<'e>> 
         suppressed.chain(outside).collect::<Vec<_>>()
     };
     enrichment.sightings().iter().flat_map(of_sighting).collect()
+}
+
+/// An address that the databases know.
+#[derive(Serialize)]
+pub(super) struct Location<'a> {
+    field: &'a str,
+    /// Where it stands in free text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip: Option<IpAddr>,
+    #[serde(rename = "as", skip_serializing_if = "Option::is_none")]
+    asn: Option<Asn<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    geo: Option<Place<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    anonymity: Vec<&'static str>,
+}
+
+impl<'a> From<Located<'a>> for Location<'a> {
+    fn from(located: Located<'a>) -> Self {
+        let Located { field, address, asn, location, anonymity, .. } = located;
+        Self { field, ip: address, asn, geo: location, anonymity: anonymity.names().collect() }
+    }
 }

@@ -24,7 +24,8 @@ pub(crate) fn splice(line: &[u8], found: &Line, enrichment: &Enrichment<'_>, map
     let spliced = match (mapping.schema, enrichment.intel.geo()) {
         _ if found.repeated => None,
         (Schema::Ecs, geo) => {
-            let matched = Some(enrichment).filter(|enrichment| !enrichment.sightings().is_empty());
+            let says = !enrichment.sightings().is_empty() || !enrichment.in_text.is_empty();
+            let matched = Some(enrichment).filter(|_| says);
             ecs_members(line, found, enrichment.located, geo, matched, mapping, out)
         }
         (Schema::Native, _) => native_members(line, found, enrichment, out),

@@ -58,12 +58,16 @@ fn every_key_of_the_sample_is_read() {
     assert_eq!((config.poll, config.debounce, config.cache), (default.poll, default.debounce, Some(65_536)));
     assert_eq!((config.shrink, config.shrink_from, config.when_empty), (0.5, 100, WhenEmpty::Warn));
     assert_eq!(config.time, Some(1_705_078_800));
+    assert_eq!(
+        (config.behaviours[0].source.as_deref(), &config.without[..]),
+        (Some("own"), &["directory-queried".into()][..])
+    );
 }
 
 #[test]
 fn an_empty_file_is_the_built_in_catalogue() {
     let config = Config::parse("stormtag.toml", "").unwrap();
-    assert_eq!(config.load().unwrap().report.accepted(), 120);
+    assert_eq!(config.load().unwrap().report.accepted(), 122);
     let config = Config::parse("stormtag.toml", "[catalog]\nbuiltin = false").unwrap();
     assert!(!config.builtin_catalog && !config.builtin_indicators);
     assert_eq!(config.load().unwrap().report.accepted(), 0);
@@ -163,7 +167,7 @@ fn mistakes_are_told_with_their_line_and_what_was_expected() {
         ("feeds = 1", r#"1: unknown key "feeds"; did you mean "feed"?"#.into()),
         (
             "colour = 1",
-            r#"1: unknown key "colour"; expected one of feed, allow, catalog, geo, limits, events, site, output, reload"#
+            r#"1: unknown key "colour"; expected one of feed, allow, behaviours, catalog, geo, limits, events, site, output, reload"#
                 .into(),
         ),
         ("feed = 1", "1: feed is 1; expected [[feed]]".into()),
@@ -257,12 +261,48 @@ fn long_and_broken_values_are_cut() {
 }
 
 #[test]
+fn behaviours_of_a_configuration() {
+    let folder = crate::reload::Folder::new("behaviours");
+    let one = |id: &str| {
+        format!(
+            "[[behaviour]]\nid = \"{id}\"\nname = \"{id}\"\nall = [{{ field = \"command_line\", contains = \"xyzzy\" }}]\n"
+        )
+    };
+    folder.write("a.toml", one("a"));
+    folder.write("b.toml", one("b") + &one("c") + "[[behaviour]]\nid = \"d\"\nname = \"d\"\n");
+    let text =
+        "[catalog]\nbuiltin = false\nwithout = [\"b\", \"nope\"]\n[[behaviours]]\npath = \"?.toml\"\nsource = \"ours\"";
+    let config = Config::parse(folder.path("stormtag.toml"), text).unwrap();
+    let loaded = config.load().unwrap();
+    let of_source = &loaded.report.behaviours()[0];
+    assert_eq!((&*of_source.source, of_source.accepted, of_source.rejected.total()), ("ours", 2, 1));
+    assert!(loaded.report.warnings()[0].contains("\"nope\""), "{:?}", loaded.report.warnings());
+    assert!(loaded.report.to_string().contains("behaviours of ours: 2"), "{}", loaded.report);
+    let mut worker = loaded.worker();
+    let event = serde_json::json!({"CommandLine": "xyzzy"});
+    let found: Vec<_> = worker
+        .enrich(&event)
+        .sightings()
+        .iter()
+        .flat_map(|one| one.matches())
+        .map(|one| one.indicator().into_owned())
+        .collect();
+    assert_eq!(found, ["a", "c"]);
+    folder.write("a.toml", "[[behaviour]]\nid = 1\n");
+    let error = config.load().unwrap_err().to_string();
+    assert!(error.contains("a.toml:2"), "{error}");
+    let error = Config::parse("s.toml", "[[behaviours]]\nsource = \"x\"").unwrap_err().to_string();
+    assert!(error.contains("path"), "{error}");
+}
+
+#[test]
 fn a_missing_file_is_named() {
     for text in [
         "[[feed]]\npath = \"missing\"",
         "[[allow]]\npath = \"missing\"",
         "[geo]\ndatabases = [\"missing\"]",
         "[catalog]\nfiles = [\"missing\"]",
+        "[[behaviours]]\npath = \"missing\"",
     ] {
         let error = Config::parse("/nowhere/stormtag.toml", text).unwrap().load().unwrap_err();
         assert!(error.is_io() && error.path() == Path::new("/nowhere/missing"), "{error}");

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use stormtag::{
-    AllowList, Catalog, Enrichment, Feed, FieldMap, Finding, Geo, Indicator, Intel, IntelBuilder, Kind, Limits, Live,
-    Match, Observable, Pattern, Record, Schema, Site, Subject, Validity, Worker,
+    AllowList, Behaviours, Catalog, Enrichment, Feed, FieldMap, Finding, Geo, Indicator, Intel, IntelBuilder, Kind,
+    Limits, Live, Match, Observable, Pattern, Record, Schema, Site, Subject, Validity, Worker,
 };
 
 use crate::mmdb::database;
@@ -29,6 +29,8 @@ struct Case {
     allow: Vec<String>,
     #[serde(default)]
     catalog: String,
+    #[serde(default)]
+    behaviours: String,
     #[serde(default)]
     geo: BTreeMap<String, toml::Table>,
     #[serde(default)]
@@ -163,6 +165,11 @@ impl Case {
             let networks: Vec<(&str, Value)> =
                 self.geo.iter().map(|(network, record)| (network.as_str(), json!(record))).collect();
             builder.geo(Arc::new(Geo::from_databases([("geo", database(&networks))]).unwrap()));
+        }
+        if !self.behaviours.is_empty() {
+            let behaviours = Behaviours::parse(&self.name, &self.behaviours).unwrap();
+            assert_eq!(behaviours.rejected().total(), 0, "{:?}", behaviours.rejected().first());
+            builder.behaviours(behaviours);
         }
         builder.limits(Limits::default());
         builder

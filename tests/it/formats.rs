@@ -15,7 +15,7 @@ fn defaults() -> Defaults {
 type Case = (&'static str, &'static [(&'static str, usize)], &'static [(Reason, u64)], u64);
 
 const CONTEXT: Reason = Reason::NotForDetection;
-const TEXT: Reason = Reason::Value(NotObservable::Unsupported);
+const PART: Reason = Reason::Searched;
 
 /// Kinds, rejections and what states no indicator: all that there is in the file, and no more.
 fn check(cases: &[Case], total: impl Fn(&str) -> u64) {
@@ -66,7 +66,12 @@ const MISP: &[Case] = &[
         1,
     ),
     // 40 ip-dst and 4 halves of domain|ip
-    ("eset/glupteba__glupteba.misp-event.json.gz", &[("domain", 274), ("ip", 44), ("sha1", 6)], &[(TEXT, 1)], 6),
+    (
+        "eset/glupteba__glupteba.misp-event.json.gz",
+        &[("domain", 274), ("ip", 44), ("registry_key", 1), ("sha1", 6)],
+        &[],
+        6,
+    ),
     // two texts with to_ids
     (
         "eset/mozi__mozi.misp-event.json.gz",
@@ -121,7 +126,7 @@ const OPENIOC: &[Case] = &[
     (
         "openioc/APT28__a438caeb-96dd-4225-853c-fc5910980961.ioc",
         &[("file_name", 1)],
-        &[(TEXT, 1), (Reason::ForeignKind, 1)],
+        &[(Reason::ForeignKind, 1), (PART, 1)],
         0,
     ),
     ("openioc/APT28__a6c6dbf0-d72a-4f07-8b11-55527aef4755.ioc", &[("file_name", 1)], &[(Reason::ForeignKind, 1)], 0),
@@ -134,14 +139,14 @@ const OPENIOC: &[Case] = &[
     (
         "openioc/APT28__e1cbf7ca-4938-4d3c-a7e6-3ff966516191.ioc",
         &[("domain", 4), ("file_name", 1), ("ip", 1), ("md5", 11)],
-        &[(TEXT, 4), (Reason::ForeignKind, 4), (Reason::Conditional, 15)],
+        &[(Reason::ForeignKind, 4), (Reason::Conditional, 15), (PART, 4)],
         0,
     ),
     ("openioc/APT3__62f65dae-9475-44b0-a9eb-c1baebbd9885.ioc", &[("domain", 5), ("ip", 2)], &[], 0),
     (
         "openioc/APT3__db0b6ac6-874a-498e-892b-ac7c2020e061.ioc",
-        &[("domain", 5), ("ip", 5), ("md5", 5)],
-        &[(TEXT, 7), (Reason::ForeignKind, 5), (Reason::Conditional, 3)],
+        &[("domain", 5), ("file_path", 2), ("ip", 5), ("md5", 5)],
+        &[(Reason::ForeignKind, 5), (Reason::Conditional, 3), (PART, 5)],
         0,
     ),
     // 61 Network/DNS and 58 Network/URI, three of them addresses; 15 rules of Snort and 3 strings

@@ -1,6 +1,7 @@
 //! Tests through the public door, linked once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod behaviours;
 // Real files are compressed.
 #[cfg(feature = "compression")]
 mod bytes;

@@ -370,7 +370,7 @@ mod tests {
             ("[mutex:name = 'a'] REPEATS 5 TIMES WITHIN 9 SECONDS", pattern(Repeats)),
             ("[mutex:name = 'a'] START t'2024-01-01T00:00:00Z' STOP t'2025-01-01T00:00:00Z'", pattern(StartStop)),
             ("[app:id = 'a']", Reason::ForeignKind),
-            ("[process:command_line = 'a']", Reason::Value(NotObservable::Unsupported)),
+            ("[process:command_line LIKE '%a%']", pattern(Inexact)),
             ("[mutex:name IN ()]", Reason::NoValue),
             ("[mutex:name = true]", pattern(Inexact)),
         ];

@@ -4,7 +4,6 @@ use super::grammar::{Literal, Operator};
 use super::property::Values;
 use crate::feed::value::{self, Said};
 use crate::feed::{Reason, Unmatchable};
-use crate::normal::NotObservable;
 use crate::observable::{Kind, Shape};
 use crate::pattern::{self, Pattern};
 
@@ -22,7 +21,6 @@ pub(super) fn pattern(values: Values, operator: Operator, literal: &Literal<'_>)
     };
     let kind = match values {
         Values::Foreign => return Err(Reason::ForeignKind),
-        Values::Of(kind) if kind.shape() == Shape::Text => return Err(Reason::Value(NotObservable::Unsupported)),
         Values::Of(kind) => kind,
         Values::Host if operator == Operator::Subset || pattern::is_network(text) => Kind::Ip,
         Values::Host => Kind::Domain,
@@ -46,7 +44,7 @@ fn equal(kind: Kind, text: &str) -> Result<Pattern, Reason> {
         Kind::Url if text.trim_end().ends_with('*') => Err(INEXACT),
         Kind::Domain if text.trim_start().starts_with("*.") => below(text),
         // Not refanged: brackets are usual in names of files and accounts.
-        _ if kind.shape() == Shape::Word => Pattern::parse(kind, text).map_err(Reason::Value),
+        _ if matches!(kind.shape(), Shape::Word | Shape::Text) => Pattern::parse(kind, text).map_err(Reason::Value),
         _ => value::pattern(text, Said::Kind(kind)).map(Pattern::alone),
     }
 }
@@ -131,6 +129,7 @@ fn literally(expression: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::normal::NotObservable;
 
     #[test]
     fn what_is_said_exactly_and_what_is_not() {
@@ -173,7 +172,9 @@ mod tests {
             (Kind::FileName, Like, "%.exe", inexact),
             (Kind::FileName, Matches, r"^Final Report.+\.exe$", inexact),
             (Kind::Md5, Equal, "abc", Err(Reason::Value(NotObservable::NotADigest))),
-            (Kind::CommandLine, Equal, "whoami", Err(Reason::Value(NotObservable::Unsupported))),
+            (Kind::CommandLine, Equal, "WhoAmI /all", Ok("whoami /all")),
+            (Kind::CommandLine, Like, "whoami%", inexact),
+            (Kind::FilePath, Matches, r"^/tmp/\.temp\.data$", Ok("/tmp/.temp.data")),
         ];
         for (kind, operator, text, expected) in cases {
             let found = pattern(Values::Of(kind), operator, &Literal::Text(text.into())).map(|found| found.to_string());
