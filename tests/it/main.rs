@@ -11,6 +11,8 @@ mod corpus;
 mod data;
 mod delta;
 #[cfg(feature = "compression")]
+mod doors;
+#[cfg(feature = "compression")]
 mod extract;
 #[cfg(feature = "compression")]
 mod feeds;
@@ -35,3 +37,5 @@ mod report;
 mod scoring;
 #[cfg(feature = "compression")]
 mod stix;
+#[cfg(feature = "compression")]
+mod twin;
