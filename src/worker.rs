@@ -10,7 +10,7 @@ use crate::intel::{Ahead, Finding, Intel};
 use crate::live::Live;
 use crate::normal::{self, NotObservable};
 use crate::observable::{Kind, Observable};
-use crate::schema::{Schema, splice};
+use crate::schema::{Schema, Stamp, splice};
 use crate::site::Site;
 use crate::time;
 
@@ -35,9 +35,12 @@ pub struct Worker {
     live: Live,
     version: u64,
     intel: Arc<Intel>,
+    /// How the file of its configuration says that it is set up.
+    follows: Option<Arc<Settings>>,
     mapping: Mapping,
     clock: Option<i64>,
     site: Site,
+    stamp: Stamp,
     counters: Counters,
     cache: Cache,
     scan: Scan,
@@ -50,13 +53,29 @@ pub struct Worker {
 
 impl Worker {
     pub(crate) fn new(live: Live) -> Self {
-        let (version, intel) = live.current();
+        let (version, intel, _) = live.current();
         let mapping = Mapping::new(FieldMap::builtin(), Schema::default());
         let (scan, lines) = (mapping.scan(), vec![mapping.line()]);
         let (counters, cache) = (Counters::default(), Cache::new(DEFAULT_CACHE));
         let (ahead, located) = (Vec::new(), Vec::new());
-        let site = Site::default();
-        Self { live, version, intel, mapping, clock: None, site, counters, cache, scan, lines, ahead, located }
+        let (site, stamp) = (Site::default(), Stamp::default());
+        let (clock, follows) = (None, None);
+        Self {
+            live,
+            version,
+            intel,
+            follows,
+            mapping,
+            clock,
+            site,
+            stamp,
+            counters,
+            cache,
+            scan,
+            lines,
+            ahead,
+            located,
+        }
     }
 
     /// Sets where in events something stands to look up. Defaults to [`FieldMap::builtin`].
@@ -83,10 +102,16 @@ impl Worker {
         self
     }
 
+    /// Sets what is written into events in which something was found, beside what was found. Defaults to [`Stamp::Nothing`].
+    pub fn set_stamp(&mut self, stamp: Stamp) -> &mut Self {
+        self.stamp = stamp;
+        self
+    }
+
     /// Sets how many values the worker remembers that are not written in normal form: names with capital letters, unusual URLs. At
     /// most 2 KiB each, some 200 bytes as a rule. Defaults to 8,192; 0 remembers none. Changes speed, never an answer.
     pub fn set_cache(&mut self, capacity: usize) -> &mut Self {
-        self.cache = Cache::new(capacity);
+        self.cache.resize(capacity);
         self
     }
 
@@ -94,8 +119,18 @@ impl Worker {
     #[inline]
     pub fn refresh(&mut self) {
         if self.live.version() != self.version {
-            (self.version, self.intel) = self.live.current();
-            self.counters.refreshes += 1;
+            self.take_current();
+        }
+    }
+
+    #[cold]
+    fn take_current(&mut self) {
+        let settings;
+        (self.version, self.intel, settings) = self.live.current();
+        self.counters.refreshes += 1;
+        if let (Some(old), Some(new)) = (self.follows.take(), settings) {
+            self.follow(&old, &new);
+            self.follows = Some(new);
         }
     }
 
@@ -126,10 +161,11 @@ impl Worker {
     pub fn enrich<E: serde::Serialize + ?Sized>(&mut self, event: &E) -> Enrichment<'_> {
         self.refresh();
         self.counters.events += 1;
-        let Self { intel, mapping, counters, cache, located, clock, site, .. } = self;
+        let Self { intel, mapping, counters, cache, located, clock, site, stamp, .. } = self;
         let mut sought = Sought::new(intel, mapping, counters, cache, located);
         event::walk(&mapping.plan, event, &mut |field, text| sought.see(field, text));
-        sought.finish(*clock, site)
+        sought.found.counters.remember(sought.cache);
+        sought.finish(*clock, site).stamped(*stamp)
     }
 
     /// Enriches one event as JSON bytes: appends the line to `out` with what was found merged into it, in the words of the
@@ -185,7 +221,7 @@ impl Worker {
         out: &mut Vec<u8>,
         mut behind: impl FnMut(bool, &mut Vec<u8>),
     ) {
-        let Self { intel, mapping, counters, cache, located, clock, site, scan, lines, ahead, .. } = self;
+        let Self { intel, mapping, counters, cache, located, clock, site, stamp, scan, lines, ahead, .. } = self;
         ahead.clear();
         for (line, number) in group.clone().zip(0..) {
             counters.events += 1;
@@ -203,7 +239,7 @@ impl Worker {
             let matched = if found.is_json {
                 let mut sought = Sought::new(intel, mapping, counters, cache, located);
                 sought.see_line(line, found, ahead);
-                let enrichment = sought.finish(*clock, site);
+                let enrichment = sought.finish(*clock, site).stamped(*stamp);
                 splice(line, found, &enrichment, mapping, out);
                 enrichment.sightings().iter().any(|sighting| sighting.matches().next().is_some())
             } else {
@@ -213,7 +249,37 @@ impl Worker {
             };
             behind(matched, out);
         }
-        (counters.cache_hits, counters.cache_misses) = (cache.hits, cache.misses);
+        counters.remember(cache);
+    }
+
+    /// Sets up what a configuration says, and follows what its file says later.
+    #[cfg(feature = "config")]
+    pub(crate) fn set_up(&mut self, settings: &Settings, said: Option<Settings>) {
+        let Settings { fields, schema, stamp, clock, site, cache } = settings;
+        self.set_mapping(fields.clone(), *schema).set_stamp(*stamp).set_clock(*clock).set_site(site.clone());
+        self.set_cache(cache.unwrap_or(DEFAULT_CACHE));
+        self.follows = said.map(Arc::new);
+    }
+
+    /// Takes what is new in the settings; what the host has set himself stays where they say what they said.
+    fn follow(&mut self, old: &Settings, new: &Settings) {
+        if new.fields != old.fields || new.schema != old.schema {
+            let fields = if new.fields == old.fields { &self.mapping.fields } else { &new.fields };
+            let schema = if new.schema == old.schema { self.mapping.schema } else { new.schema };
+            self.set_mapping(fields.clone(), schema);
+        }
+        if new.stamp != old.stamp {
+            self.stamp = new.stamp;
+        }
+        if new.clock != old.clock {
+            self.clock = new.clock;
+        }
+        if new.site != old.site {
+            self.site = new.site.clone();
+        }
+        if new.cache != old.cache {
+            self.set_cache(new.cache.unwrap_or(DEFAULT_CACHE));
+        }
     }
 
     fn set_mapping(&mut self, fields: FieldMap, schema: Schema) -> &mut Self {
@@ -234,6 +300,17 @@ impl Worker {
     pub fn intel(&self) -> &Intel {
         &self.intel
     }
+}
+
+/// How a configuration sets up a worker.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Settings {
+    pub(crate) fields: FieldMap,
+    pub(crate) schema: Schema,
+    pub(crate) stamp: Stamp,
+    pub(crate) clock: Option<i64>,
+    pub(crate) site: Site,
+    pub(crate) cache: Option<usize>,
 }
 
 /// Lines whose addresses are looked up together.

@@ -10,6 +10,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use super::date;
 use super::own::{self, Attributed, Withheld};
 use crate::enrichment::{Enrichment, Located};
+use crate::generation::Generation;
 use crate::geo::{Asn, Place};
 use crate::intel::{Allowed, Identity, Match, Subject};
 use crate::observable::Kind;
@@ -112,8 +113,9 @@ impl Matched<'_, '_> {
             map.serialize_entry("threat", &Threat(enrichment))?;
         }
         let (attributions, withheld) = (own::attributions(enrichment), own::withheld(enrichment));
-        if !attributions.is_empty() || !withheld.is_empty() {
-            map.serialize_entry("stormtag", &Own { attributions, withheld })?;
+        let generation = enrichment.stamp();
+        if !attributions.is_empty() || !withheld.is_empty() || generation.is_some() {
+            map.serialize_entry("stormtag", &Own { attributions, withheld, generation })?;
         }
         Ok(())
     }
@@ -126,6 +128,8 @@ struct Own<'a> {
     attributions: Vec<Attributed<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     withheld: Vec<Withheld<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<Generation>,
 }
 
 struct Threat<'e, 'a>(&'e Enrichment<'a>);

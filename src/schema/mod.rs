@@ -4,6 +4,7 @@ mod ecs;
 mod native;
 mod own;
 mod splice;
+mod stamp;
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,6 +15,7 @@ use crate::enrichment::Enrichment;
 
 pub(crate) use ecs::has_as;
 pub(crate) use splice::splice;
+pub use stamp::Stamp;
 
 use ecs::EcsLocation;
 
@@ -54,7 +56,7 @@ impl Schema {
     /// What is written into such an object, or into that of an entity.
     pub(crate) fn written_into(self, object: &str) -> &'static [&'static str] {
         match object {
-            "stormtag" => &["attributions", "withheld", "locations", "matches"],
+            "stormtag" => &["attributions", "withheld", "locations", "matches", "generation"],
             "threat" => &["enrichments", "group"],
             _ => &["as", "geo"],
         }

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::own::{self, Attributed, Withheld};
 use crate::enrichment::{Enrichment, Located};
+use crate::generation::Generation;
 use crate::geo::{Asn, Place};
 use crate::intel::Allowed;
 use crate::observable::Kind;
@@ -21,6 +22,8 @@ pub(super) struct Native<'e, 'a> {
     withheld: Vec<Withheld<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attributions: Vec<Attributed<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<Generation>,
 }
 
 /// What the databases know of the event's addresses.
@@ -77,6 +80,7 @@ impl<'e, 'a> Native<'e, 'a> {
             matches: matches.collect(),
             withheld: own::withheld(enrichment),
             attributions: own::attributions(enrichment),
+            generation: enrichment.stamp(),
         }
     }
 }

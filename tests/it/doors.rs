@@ -247,8 +247,11 @@ fn inserted(bytes: &[u8]) -> usize {
 }
 
 /// What is wrong with what becomes of lines one after the other and in blocks, whatever the worker has seen before them.
-pub(crate) fn check_lines(live: &Live, lines: &[Vec<u8>]) -> Result<(), String> {
+pub(crate) fn check_lines(live: &Live, fields: &FieldMap, lines: &[Vec<u8>]) -> Result<(), String> {
     let mut workers = [live.worker(), live.worker(), live.worker()];
+    for worker in &mut workers {
+        worker.set_fields(fields.clone());
+    }
     let [warm, fresh, blocks] = &mut workers;
     let (mut one_by_one, mut matched) = (Vec::new(), 0);
     for line in lines {
@@ -258,7 +261,7 @@ pub(crate) fn check_lines(live: &Live, lines: &[Vec<u8>]) -> Result<(), String> 
         let is_match = warm.enrich_json(line, &mut one_by_one);
         matched += u64::from(is_match);
         // Setting the fields makes a worker forget.
-        fresh.set_fields(FieldMap::builtin());
+        fresh.set_fields(fields.clone());
         let mut expected = Vec::new();
         if fresh.enrich_json(line, &mut expected) != is_match || one_by_one[start..] != expected {
             return say("what was seen before changes the answer");

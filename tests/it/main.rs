@@ -7,6 +7,7 @@ mod bytes;
 #[cfg(feature = "config")]
 mod config;
 mod corpus;
+mod counters;
 #[cfg(feature = "compression")]
 mod data;
 mod delta;
