@@ -29,7 +29,7 @@ fn read(data: &[u8]) -> Option<AllowList> {
     let list = match bounded(data.len(), A_BYTE, || AllowList::read(data, "fuzz")) {
         Ok(list) => list,
         Err(error) => {
-            is_an_error(&error, "fuzz", data);
+            is_an_error(&error, "fuzz");
             return None;
         }
     };

@@ -24,7 +24,7 @@ pub fn catalog_entries(data: &[u8]) {
 fn read(data: &[u8]) {
     let catalog = match bounded(data.len(), A_BYTE, || Catalog::read(data, "fuzz")) {
         Ok(catalog) => catalog,
-        Err(error) => return is_an_error(&error, "fuzz", data),
+        Err(error) => return is_an_error(&error, "fuzz"),
     };
     let mut record = Record::new("fuzz");
     for actor in catalog.all_actors() {

@@ -14,8 +14,9 @@ pub fn config(data: &[u8]) {
     }
     match bounded(data.len(), 2048, || Config::parse("/nowhere/stormtag.toml", text)) {
         Err(error) if error.path().ends_with("stormtag.toml") => {
-            is_an_error(&error, "/nowhere/stormtag.toml:", data);
-            let line: u64 = error.to_string()["/nowhere/stormtag.toml:".len()..].split(':').next().unwrap().parse().unwrap();
+            is_an_error(&error, "/nowhere/stormtag.toml:");
+            let line: u64 =
+                error.to_string()["/nowhere/stormtag.toml:".len()..].split(':').next().unwrap().parse().unwrap();
             assert!(line >= 1 && line <= text.lines().count().max(1) as u64 + 1, "{error}");
         }
         // A field map that is not there.
@@ -36,7 +37,7 @@ pub fn fields(data: &[u8]) {
     let (map, event) = data.split_at(data.iter().position(|&byte| byte == 0).unwrap_or(data.len()));
     let Ok(text) = str::from_utf8(map) else { return };
     match bounded(map.len(), 1024, || FieldMap::parse("fuzz", text)) {
-        Err(error) => is_an_error(&error, "fuzz", data),
+        Err(error) => is_an_error(&error, "fuzz"),
         Ok(map) => {
             for schema in [Schema::Ecs, Schema::Native] {
                 let mut doors = Doors::new(&SAMPLE, schema, Some("zeek"));

@@ -35,7 +35,8 @@ pub fn feed(format: Format, data: &[u8]) {
     let read = |reader: &mut dyn Read, defaults: &Defaults| Feed::read(reader, NAME, Some(format), defaults);
     let Some(feed) = both_ways(data, read) else { return };
     let compressed = [&b"\x1f\x8b"[..], b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"].iter().any(|magic| data.starts_with(magic));
-    let of_lines = [Format::Plain, Format::Csv, Format::Tsv, Format::Zeek, Format::Maltrail, Format::Loki, Format::Text];
+    let of_lines =
+        [Format::Plain, Format::Csv, Format::Tsv, Format::Zeek, Format::Maltrail, Format::Loki, Format::Text];
     if of_lines.contains(&format) && !compressed {
         let text = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
         let lines = text.split_inclusive(|&byte| byte == b'\n').count() as u64;
@@ -77,7 +78,8 @@ pub fn table(data: &[u8]) {
 /// One STIX pattern, in an indicator that is whole but for it.
 pub fn pattern(data: &[u8]) {
     let Ok(pattern) = str::from_utf8(data) else { return };
-    let object = serde_json::json!({"type": "indicator", "id": "indicator--1", "pattern_type": "stix", "pattern": pattern});
+    let object =
+        serde_json::json!({"type": "indicator", "id": "indicator--1", "pattern_type": "stix", "pattern": pattern});
     let text = object.to_string();
     let read = |reader: &mut dyn Read, defaults: &Defaults| Feed::read(reader, NAME, Some(Format::Stix), defaults);
     let feed = both_ways(text.as_bytes(), read).expect("an object is an object");
@@ -104,7 +106,7 @@ pub fn misp_folder(data: &[u8]) {
     let read = || Feed::open(&*FOLDER, None, &defaults(data));
     match bounded(data.len(), A_BYTE, read) {
         Ok(feed) => check(feed),
-        Err(error) => is_an_error(&error, FOLDER.to_str().unwrap(), data),
+        Err(error) => is_an_error(&error, FOLDER.to_str().unwrap()),
     }
 }
 
@@ -142,7 +144,7 @@ fn both_ways(data: &[u8], read: impl Fn(&mut dyn Read, &Defaults) -> Result<Feed
         }
         (Err(whole), Err(parts)) => {
             assert_eq!(whole.to_string(), parts.to_string());
-            is_an_error(&whole, NAME, data);
+            is_an_error(&whole, NAME);
             None
         }
         (whole, parts) => panic!("whole: {whole:?}, in parts: {parts:?}"),
@@ -153,7 +155,12 @@ fn both_ways(data: &[u8], read: impl Fn(&mut dyn Read, &Defaults) -> Result<Feed
 fn check(feed: Feed) {
     let sum = feed.used + feed.rejected.total() + feed.passed.total();
     let values = feed.indicators.len() as u64 + feed.rejected.total() + feed.passed.total();
-    assert!(feed.used <= feed.items && feed.items <= sum && sum <= values, "{} {} {sum} {values}", feed.used, feed.items);
+    assert!(
+        feed.used <= feed.items && feed.items <= sum && sum <= values,
+        "{} {} {sum} {values}",
+        feed.used,
+        feed.items
+    );
     for rejections in [&feed.rejected, &feed.passed, &feed.ignored] {
         are_told(rejections);
     }

@@ -17,12 +17,14 @@ pub fn mmdb(data: &[u8]) {
     // Each network is told apart, and a node of a few bytes can be reached by many ways: at most 64 steps a byte.
     let geo = match bounded(data.len(), 4096, read) {
         Ok(geo) => geo,
-        Err(error) => return is_an_error(&error, "fuzz", data),
+        Err(error) => return is_an_error(&error, "fuzz"),
     };
     let reader = maxminddb::Reader::from_source(data).expect("read once");
     // Addresses of the samples, and of the bytes.
-    let mut addresses: Vec<IpAddr> =
-        ["1.2.3.10", "26.10.20.5", "45.63.60.39", "2001:218::1", "2a02::1"].iter().map(|text| text.parse().unwrap()).collect();
+    let mut addresses: Vec<IpAddr> = ["1.2.3.10", "26.10.20.5", "45.63.60.39", "2001:218::1", "2a02::1"]
+        .iter()
+        .map(|text| text.parse().unwrap())
+        .collect();
     addresses.extend(data.chunks_exact(4).take(32).map(|four| IpAddr::from([four[0], four[1], four[2], four[3]])));
     addresses.extend(data.chunks_exact(16).take(8).map(|bytes| IpAddr::from(<[u8; 16]>::try_from(bytes).unwrap())));
     for &address in &addresses {

@@ -11,6 +11,7 @@ mod counters;
 #[cfg(feature = "compression")]
 mod data;
 mod delta;
+mod documents;
 #[cfg(feature = "compression")]
 mod doors;
 #[cfg(feature = "compression")]
