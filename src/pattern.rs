@@ -215,6 +215,14 @@ mod tests {
     }
 
     #[test]
+    fn what_looks_like_a_kind_is_one() {
+        for (text, kind) in [("evil.example:8080", Some(Kind::Domain)), ("evil.example:", None), ("3.9tis:", None)] {
+            assert_eq!(Kind::guess(text), kind, "{text}");
+            assert!(kind.is_none_or(|kind| Pattern::parse(kind, text).is_ok()), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_pattern_says_why() {
         let cases = [
             (Kind::Ip, "203.0.113.0/33", NotObservable::NotAnAddress),

@@ -1,5 +1,7 @@
 //! Workers: one a thread.
 
+mod settings;
+
 use std::sync::Arc;
 
 use crate::cache::Cache;
@@ -13,6 +15,8 @@ use crate::observable::{Kind, Observable};
 use crate::schema::{Schema, Stamp, splice};
 use crate::site::Site;
 use crate::time;
+
+pub(crate) use settings::Settings;
 
 /// Enriches events on one thread: own snapshot, own cache, own counters. Nothing it does on the way of an event is shared.
 ///
@@ -252,36 +256,6 @@ impl Worker {
         counters.remember(cache);
     }
 
-    /// Sets up what a configuration says, and follows what its file says later.
-    #[cfg(feature = "config")]
-    pub(crate) fn set_up(&mut self, settings: &Settings, said: Option<Settings>) {
-        let Settings { fields, schema, stamp, clock, site, cache } = settings;
-        self.set_mapping(fields.clone(), *schema).set_stamp(*stamp).set_clock(*clock).set_site(site.clone());
-        self.set_cache(cache.unwrap_or(DEFAULT_CACHE));
-        self.follows = said.map(Arc::new);
-    }
-
-    /// Takes what is new in the settings; what the host has set himself stays where they say what they said.
-    fn follow(&mut self, old: &Settings, new: &Settings) {
-        if new.fields != old.fields || new.schema != old.schema {
-            let fields = if new.fields == old.fields { &self.mapping.fields } else { &new.fields };
-            let schema = if new.schema == old.schema { self.mapping.schema } else { new.schema };
-            self.set_mapping(fields.clone(), schema);
-        }
-        if new.stamp != old.stamp {
-            self.stamp = new.stamp;
-        }
-        if new.clock != old.clock {
-            self.clock = new.clock;
-        }
-        if new.site != old.site {
-            self.site = new.site.clone();
-        }
-        if new.cache != old.cache {
-            self.set_cache(new.cache.unwrap_or(DEFAULT_CACHE));
-        }
-    }
-
     fn set_mapping(&mut self, fields: FieldMap, schema: Schema) -> &mut Self {
         self.mapping = Mapping::new(fields, schema);
         self.scan = self.mapping.scan();
@@ -300,17 +274,6 @@ impl Worker {
     pub fn intel(&self) -> &Intel {
         &self.intel
     }
-}
-
-/// How a configuration sets up a worker.
-#[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Settings {
-    pub(crate) fields: FieldMap,
-    pub(crate) schema: Schema,
-    pub(crate) stamp: Stamp,
-    pub(crate) clock: Option<i64>,
-    pub(crate) site: Site,
-    pub(crate) cache: Option<usize>,
 }
 
 /// Lines whose addresses are looked up together.

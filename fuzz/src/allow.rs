@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use stormtag::{AllowList, Feed, Indicator, IntelBuilder, Limits, Pattern, Record};
+use stormtag::{AllowList, Feed, Indicator, IntelBuilder, Pattern, Record};
 
-use crate::feed::WORDS;
+use crate::feed::{EVERYTHING, WORDS};
 use crate::grow::grow;
 use crate::is_an_error;
 use crate::memory::bounded;
@@ -39,9 +39,7 @@ fn read(data: &[u8]) -> Option<AllowList> {
         assert_eq!(Pattern::parse(pattern.kind(), &text).as_ref(), Ok(pattern), "{text:?}");
         feed.indicators.push(Indicator { pattern: pattern.clone(), record: Arc::new(Record::new("fuzz")) });
     }
-    let limits =
-        Limits { shortest_v4: 0, shortest_v6: 0, special_use: true, single_labels: true, public_suffixes: true };
-    let (_, report) = IntelBuilder::new().limits(limits).allow(list.clone()).feed(feed).build();
+    let (_, report) = IntelBuilder::new().limits(EVERYTHING).allow(list.clone()).feed(feed).build();
     let silences = list.mode == stormtag::Mode::Suppress;
     // Listed, and so silenced, if the list silences: nothing of it is in force.
     assert!(!silences || report.in_force() == 0, "{} of {} in force", report.in_force(), report.accepted());

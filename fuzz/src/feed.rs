@@ -23,7 +23,7 @@ const A_BYTE: usize = 512;
 pub(crate) static WORDS: Words = Words::new(|| words(include_str!("../dictionaries/feed.dict")));
 
 /// Nothing is refused: what is refused is not found.
-const EVERYTHING: Limits =
+pub(crate) const EVERYTHING: Limits =
     Limits { shortest_v4: 0, shortest_v6: 0, special_use: true, single_labels: true, public_suffixes: true };
 
 /// A feed of one format.
@@ -206,7 +206,7 @@ fn example(pattern: &Pattern) -> Option<Observable<'static>> {
         }
         kind @ (Kind::Domain | Kind::Url) => {
             let text = text.trim_start_matches('=').trim_end_matches('*');
-            let has_scheme = text.split_once("://").is_some_and(|(scheme, _)| !scheme.contains(['/', '.', '?']));
+            let has_scheme = text.split_once("://").is_some_and(|(scheme, _)| !scheme.contains(['/', '?']));
             if kind == Kind::Url && !has_scheme { format!("http://{text}") } else { text.to_owned() }
         }
         _ => text,

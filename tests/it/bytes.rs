@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::Value;
-use stormtag::{AllowList, Feed, FieldMap, Geo, Live, Record, Schema};
+use stormtag::{AllowList, Feed, FieldMap, Geo, Live, Record, Schema, Stamp};
 
 use crate::data;
 use crate::doors::{Doors, MAPS, SAMPLE, SCHEMAS, check_lines, only_inserted, sample};
@@ -276,6 +276,7 @@ fn event() -> impl Strategy<Value = String> {
         "stormtag.withheld.x",
         "stormtag.matches",
         "stormtag.locations",
+        "stormtag.generation",
         "id.orig_h",
         "id",
         "query",
@@ -306,6 +307,7 @@ fn event() -> impl Strategy<Value = String> {
         "withheld",
         "matches",
         "locations",
+        "generation",
         "orig_h",
         "id.orig_h",
         "x",
@@ -335,9 +337,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, max_shrink_iters: 3000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_stands_where_output_goes(line in event()) {
+    fn whatever_stands_where_output_goes(line in event(), stamp in prop::sample::select(vec![Stamp::Nothing, Stamp::Generation])) {
         for schema in SCHEMAS {
             let mut doors = Doors::new(&SAMPLE, schema, None);
+            doors.bytes.set_stamp(stamp);
+            doors.values.set_stamp(stamp);
             // Twice: the second time from the cache.
             for _ in 0..2 {
                 if let Err(why) = doors.check(line.as_bytes()) {

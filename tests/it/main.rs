@@ -37,6 +37,8 @@ mod oracle;
 mod reload;
 mod report;
 mod scoring;
+#[cfg(feature = "config")]
+mod settings;
 #[cfg(feature = "compression")]
 mod stix;
 #[cfg(feature = "compression")]
