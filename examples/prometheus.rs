@@ -18,10 +18,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut workers = [loaded.worker(), loaded.worker()];
     // Two threads, one after the other.
     let events = std::fs::read("examples/data/events.ndjson")?;
-    let middle = events.len() / 2;
-    let middle = middle + events[middle..].iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1);
-    for (worker, block) in workers.iter_mut().zip([&events[..middle], &events[middle..]]) {
-        worker.enrich_lines(block, &mut Vec::new());
+    let lines: Vec<&[u8]> = events.split_inclusive(|&byte| byte == b'\n').collect();
+    for (worker, lines) in workers.iter_mut().zip(lines.chunks(lines.len().div_ceil(2).max(1))) {
+        worker.enrich_lines(&lines.concat(), &mut Vec::new());
     }
 
     let mut sum = Counters::default();
