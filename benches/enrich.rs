@@ -84,7 +84,7 @@ fn enrich(c: &mut Criterion) {
         group.bench_function("struct", |b| {
             b.iter(|| flows[ring.turn()].iter().filter(|flow| black_box(worker.enrich(*flow)).is_empty()).count());
         });
-        for schema in [Schema::Ecs, Schema::Native] {
+        for &schema in Schema::ALL {
             worker.set_schema(schema);
             group.bench_function(format!("struct, patch written as {schema}"), |b| {
                 let mut out = Vec::new();

@@ -18,17 +18,20 @@ use common::random::Random;
 use common::{DOMAIN, Draw, IPV4, IPV6, SHA256, Sort, Texts, URL, build, databases, feed, values};
 use gungraun::{Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
 use serde::Serialize;
-use stormtag::{Columns, Defaults, Feed, Geo, Intel, IntelBuilder, Live, Observable, Record, Worker};
+use stormtag::{Columns, Defaults, Feed, Geo, Intel, IntelBuilder, Kind, Live, Observable, Record, Schema, Worker};
 
 /// Instructions for a hundred, at most: 5 % above what was counted, 8 % for values alone, whose counts vary more. Make them smaller
 /// when the library has become faster. Another version of Rust may count otherwise.
-const LIMITS: [(&str, u64); 18] = [
+const LIMITS: [(&str, u64); 21] = [
     ("json_flat_miss", 625_000),
-    ("json_flat_match", 3_100_000),
+    ("json_flat_match", 3_870_000),
+    ("json_ocsf_located", 4_150_000),
     ("json_ecs_miss", 1_380_000),
     ("json_suricata_miss", 1_710_000),
-    ("struct_miss", 760_000),
-    ("struct_match", 1_140_000),
+    ("json_three_matches", 6_420_000),
+    ("three_look_ups", 164_500),
+    ("struct_miss", 780_000),
+    ("struct_match", 1_522_000),
     ("ipv4_miss", 48_500),
     ("ipv4_hit", 52_000),
     ("ipv6_miss", 230_000),
@@ -106,6 +109,14 @@ impl Lines {
     }
 }
 
+/// The flat events, written in OCSF: what is known of addresses is merged.
+fn ocsf() -> Lines {
+    let mut lines = Lines::new(Shape::Flat, 316, false);
+    lines.worker.set_schema(Schema::Ocsf);
+    lines.run();
+    lines
+}
+
 #[library_benchmark(setup = Lines::new)]
 #[bench::json_flat_miss(args = (Shape::Flat, 316, false), config = at_most("json_flat_miss"))]
 #[bench::json_flat_match(args = (Shape::Flat, 316, true), config = at_most("json_flat_match"))]
@@ -113,6 +124,83 @@ impl Lines {
 #[bench::json_suricata_miss(args = (Shape::Suricata, 1024, false), config = at_most("json_suricata_miss"))]
 fn enrich_json(mut lines: Lines) -> Lines {
     black_box(lines.run());
+    lines
+}
+
+/// Three of an event's values are indicators, of two actors.
+struct Attributed {
+    worker: Worker,
+    lines: Texts,
+    values: Vec<[(Kind, String); 3]>,
+    out: Vec<u8>,
+}
+
+impl Attributed {
+    fn new() -> Self {
+        let (addresses, names) = (IPV4.indicators(INDICATORS, 1), DOMAIN.indicators(INDICATORS, 1));
+        let mut builder = IntelBuilder::new();
+        for (kind, texts, actor) in [(IPV4.kind, &addresses, "One"), (DOMAIN.kind, &names, "Two")] {
+            let mut feed = feed(kind, texts);
+            let record = Record { actors: vec![actor.into()], ..Record::new("bench") };
+            let record = Arc::new(record);
+            feed.indicators.iter_mut().for_each(|indicator| indicator.record = record.clone());
+            builder.feed(feed);
+        }
+        let mut random = Random::new(5);
+        let (first, second) =
+            (IPV4.hits(&addresses, Draw::Uniform, COUNT, 6), IPV4.hits(&addresses, Draw::Uniform, COUNT, 7));
+        let names = DOMAIN.hits(&names, Draw::Uniform, COUNT, 8);
+        let values: Vec<_> = first
+            .iter()
+            .zip(second.iter())
+            .zip(names.iter())
+            .map(|((first, second), name)| {
+                [(IPV4.kind, first.to_owned()), (IPV4.kind, second.to_owned()), (DOMAIN.kind, name.to_owned())]
+            })
+            .collect();
+        let line = |[(_, source), (_, destination), (_, domain)]: &[(Kind, String); 3]| {
+            let digest = values::sha256(&mut random);
+            event(Shape::Flat, 316, &Seen { source, destination, domain, digest: &digest }, &mut random)
+        };
+        let lines = values.iter().map(line).collect();
+        let mut new = Self { worker: Live::new(builder.build().0).worker(), lines, values, out: Vec::new() };
+        assert_eq!((new.run(), new.look_up()), (COUNT, 3 * COUNT));
+        assert_eq!(new.worker.counters().matched.total(), 3 * COUNT as u64);
+        assert_eq!(new.worker.counters().events_attributed, COUNT as u64);
+        new
+    }
+
+    fn run(&mut self) -> usize {
+        self.out.clear();
+        self.lines.iter().filter(|line| self.worker.enrich_json(line.as_bytes(), &mut self.out)).count()
+    }
+
+    fn look_up(&self) -> usize {
+        let intel = self.worker.intel();
+        let known =
+            |(kind, text): &&(Kind, String)| !intel.look_up(&Observable::parse(*kind, text).unwrap()).is_empty();
+        self.values.iter().flatten().filter(known).count()
+    }
+}
+
+#[library_benchmark(setup = ocsf)]
+#[bench::json_ocsf_located(config = at_most("json_ocsf_located"))]
+fn enrich_json_in_ocsf(mut lines: Lines) -> Lines {
+    black_box(lines.run());
+    lines
+}
+
+#[library_benchmark(setup = Attributed::new)]
+#[bench::json_three_matches(config = at_most("json_three_matches"))]
+fn attribute(mut lines: Attributed) -> Attributed {
+    black_box(lines.run());
+    lines
+}
+
+#[library_benchmark(setup = Attributed::new)]
+#[bench::three_look_ups(config = at_most("three_look_ups"))]
+fn look_up_alone(lines: Attributed) -> Attributed {
+    black_box(lines.look_up());
     lines
 }
 
@@ -245,7 +333,10 @@ fn read_rows(text: String) -> Feed {
     Feed::read_table(text.as_bytes(), "rows", &columns, &defaults()).unwrap()
 }
 
-library_benchmark_group!(name = events, benchmarks = [enrich_json, enrich]);
+library_benchmark_group!(
+    name = events,
+    benchmarks = [enrich_json, enrich_json_in_ocsf, attribute, look_up_alone, enrich]
+);
 library_benchmark_group!(name = lookups, benchmarks = [look_up]);
 library_benchmark_group!(name = feeds, benchmarks = [read_list, read_rows]);
 

@@ -36,7 +36,7 @@ The built-in catalogue and its published indicators are always there.
   --allow FILE        an allow-list: a list, or a MISP warninglist
   --fields FILE|NAME  where in events something stands to look up: ecs, zeek, suricata,
                       flow, sysmon, or a file; all of the five if not given
-  --schema NAME       what is written: ecs (the default) or native
+  --schema NAME       what is written: ecs (the default), ocsf or native
   --threads N         how many threads enrich; as many as there are cores if not given
   --help              this text
 

@@ -102,7 +102,12 @@ impl<'a> Attribution<'a> {
             Subject::Actor(actor) => claim.actor.as_ref().is_some_and(|id| actor.has_id(id)),
             _ => false,
         });
-        of_ways.chain(intel.claims(self.id))
+        of_ways.chain(self.own_claims())
+    }
+
+    /// Those of the claims that are about the subject itself.
+    pub(crate) fn own_claims(&self) -> impl Iterator<Item = &'a Claim> + use<'a> {
+        self.intel.claims(self.id)
     }
 
     /// The sectors and countries of the [site](crate::Site) that the actor is known to seek out.

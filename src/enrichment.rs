@@ -9,7 +9,7 @@ use crate::geo::{Anonymity, Asn, Place, Written};
 use crate::intel::{Finding, Intel, Match};
 use crate::observable::Observable;
 use crate::record::Validity;
-use crate::schema::{Patch, Schema, Stamp};
+use crate::schema::{Patch, Schema, Stamp, bundle};
 use crate::site::Site;
 
 /// What was found in one event. Borrows from the worker, not from the event: the host can write into the event while it reads this.
@@ -30,6 +30,8 @@ pub struct Sighting<'a> {
     pub(crate) observable: Observable<'a>,
     pub(crate) finding: Finding<'a>,
     pub(crate) time: Option<i64>,
+    /// Where it stands, unless that is the field.
+    pub(crate) path: Option<Box<str>>,
 }
 
 /// The number of a field with an address that the databases know, its cell, and what is written of it.
@@ -130,9 +132,40 @@ impl<'a> Enrichment<'a> {
         self.time
     }
 
-    /// What to merge into the event: any serializer writes it. Objects merge, arrays append, a scalar already present stays.
+    /// What to merge into the event: any serializer writes it. Objects merge, arrays append what they do not
+    /// hold yet, a scalar already present stays.
     pub fn patch(&self, schema: Schema) -> impl Serialize + use<'_, 'a> {
         Patch::new(self, schema)
+    }
+
+    /// What was met, as a bundle of STIX 2.1 for platforms that collect it: for each record that counts a `sighting` (section 5.2), with
+    /// the `observed-data` (4.14) of the values and these as cyber-observable objects (6).
+    ///
+    /// A sighting is of the indicator that the record [is](crate::Record::id). Where the record is not STIX's, an `indicator` (4.7) is made
+    /// of it, with the `identity` (4.5) of its source; of kinds for which the standard has no pattern (JA3, JA4, JARM, paths of files)
+    /// there is then none.
+    ///
+    /// Ids are made of what they are ids of (2.9), so that sending a bundle twice adds nothing. `event` tells the event from others that
+    /// hold the same values in the same second: an id, an offset; it is kept as part of a hash only. `otherwise` is the time, in
+    /// seconds since the epoch, should [`time`](Self::time) not know it. Times of indicators and identities are those of the record, or
+    /// the epoch. A sighting's `count` is the number of different values.
+    ///
+    /// ```
+    /// use stormtag::{Catalog, IntelBuilder, Live};
+    ///
+    /// let (intel, _) = IntelBuilder::new().feed(Catalog::builtin_indicators()).build();
+    /// let mut worker = Live::new(intel).worker();
+    /// let event = serde_json::json!({"ts": 1705081509, "uid": "CqX1b4", "id.resp_h": "45.63.60.39"});
+    /// let bundle = serde_json::to_value(worker.enrich(&event).stix_sightings("CqX1b4", 0)).unwrap();
+    ///
+    /// let of = |kind: &str| bundle["objects"].as_array().unwrap().iter().find(|object| object["type"] == kind).unwrap();
+    /// assert_eq!(of("ipv4-addr")["value"], "45.63.60.39");
+    /// assert_eq!(of("sighting")["first_seen"], "2024-01-12T17:45:09.000Z");
+    /// assert_eq!(of("sighting")["sighting_of_ref"], of("indicator")["id"]);
+    /// assert_eq!(of("indicator")["pattern"], "[ipv4-addr:value = '45.63.60.39']");
+    /// ```
+    pub fn stix_sightings(&self, event: &str, otherwise: i64) -> impl Serialize + use<> {
+        bundle(self, event, otherwise)
     }
 }
 
@@ -141,6 +174,13 @@ impl<'a> Sighting<'a> {
     #[must_use]
     pub fn field(&self) -> &'a str {
         self.field
+    }
+
+    /// Where exactly in the event the value stands: keys joined by dots, elements of arrays by their number, as `answers[1].data`. Is
+    /// the [field](Self::field) where there is no array and no object around the record, or if it were longer than 1 KiB.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.path.as_deref().unwrap_or(self.field)
     }
 
     /// The value, in normal form.

@@ -20,7 +20,7 @@ mod tree;
 
 pub use database::GeoDatabase;
 
-pub(crate) use answers::Written;
+pub(crate) use answers::{Text, Written};
 
 use answers::Answers;
 use layer::Layer;
@@ -172,7 +172,7 @@ impl Geo {
 
     /// `"as":{…}` and `"geo":{…}` in the words of ECS, each empty where nothing is known.
     #[inline]
-    pub(crate) fn text(&self, written: Written) -> (&[u8], &[u8]) {
+    pub(crate) fn text(&self, written: Written) -> Text<'_> {
         self.answers.text(written)
     }
 }
@@ -250,17 +250,17 @@ pub struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// The texts, by the names that ECS has for them in `geo`.
+    /// The texts, by the names that ECS has for them in `geo`: from the continent to the region, then what is the place's own.
     pub(crate) fn texts(&self) -> [(&'static str, Option<&'a str>); 9] {
         [
-            ("city_name", self.city_name),
             ("continent_code", self.continent_code),
             ("continent_name", self.continent_name),
             ("country_iso_code", self.country_iso_code),
             ("country_name", self.country_name),
-            ("postal_code", self.postal_code),
             ("region_iso_code", self.region_iso_code),
             ("region_name", self.region_name),
+            ("city_name", self.city_name),
+            ("postal_code", self.postal_code),
             ("timezone", self.time_zone),
         ]
     }

@@ -21,7 +21,7 @@
 //!                                                       │  gathered over the event
 //!                                                       v
 //!                                                     Enrichment   sightings, attributions with their evidence
-//!                                                       │  Schema: ECS, native
+//!                                                       │  Schema: ECS, OCSF, native
 //!                                                       v
 //!                                                     patch        merged into the event, or spliced into its bytes
 //! ```
@@ -46,6 +46,7 @@ mod extract;
 mod feed;
 mod generation;
 mod geo;
+mod grading;
 mod intel;
 mod live;
 mod normal;
@@ -58,6 +59,7 @@ mod reload;
 mod report;
 mod schema;
 mod site;
+mod slab;
 mod special;
 mod specificity;
 mod stix;

@@ -9,6 +9,8 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+use crate::slab::Slab;
+
 /// Set in an entry that is the index of a node; values have 31 bits.
 const CHILD: u32 = 1 << 31;
 
@@ -20,10 +22,10 @@ const INLINE: usize = 6;
 /// IPv4-mapped IPv6 addresses are not unmapped here: ask for the IPv4 address.
 #[derive(Debug, Default)]
 pub(crate) struct Ranges {
-    v4: Vec<u32>,
-    v6: Vec<u32>,
-    nodes: Vec<Node>,
-    leaves: Vec<u32>,
+    v4: Slab<4>,
+    v6: Slab<4>,
+    /// The nodes, a line each, and the leaves behind them.
+    words: Slab<4>,
     len: usize,
 }
 
@@ -42,10 +44,9 @@ impl Ranges {
         let mut builder = Builder::default();
         let v4 = builder.root(&builder_runs(v4));
         let v6 = builder.root(&builder_runs(v6.into_iter()));
-        let Builder { mut nodes, mut leaves, len, .. } = builder;
-        nodes.shrink_to_fit();
-        leaves.shrink_to_fit();
-        Self { v4, v6, nodes, leaves, len }
+        let (words, len) = (builder.words(), builder.len);
+        let [v4, v6, words] = [v4, v6, words].map(|numbers| Slab::new(numbers.into_iter().map(u32::to_le_bytes)));
+        Self { v4, v6, words, len }
     }
 
     /// The value of the range that holds this address, 0 if there is none.
@@ -67,7 +68,7 @@ impl Ranges {
     /// The first of three steps of [`get_v4`](Self::get_v4), by the upper 16 bits.
     #[inline(always)]
     pub(crate) fn root_v4(&self, ip: u32) -> u32 {
-        entry(&self.v4, ip >> 16)
+        self.v4.number((ip >> 16) as usize)
     }
 
     /// The second and the third, by 8 bits each; they stay with a value that is found.
@@ -79,7 +80,7 @@ impl Ranges {
     /// As [`get`](Self::get).
     #[inline]
     pub(crate) fn get_v6(&self, ip: u128) -> u32 {
-        let mut entry = entry(&self.v6, (ip >> 112) as u32);
+        let mut entry = self.v6.number((ip >> 112) as usize);
         let mut rest = ip << 16;
         while entry & CHILD != 0 {
             entry = self.step(entry, (rest >> 120) as u8);
@@ -95,49 +96,49 @@ impl Ranges {
 
     /// Bytes on the heap.
     pub(crate) fn memory(&self) -> usize {
-        (self.v4.capacity() + self.v6.capacity() + self.leaves.capacity()) * size_of::<u32>()
-            + self.nodes.capacity() * size_of::<Node>()
+        [&self.v4, &self.v6, &self.words].map(|numbers| numbers.bytes().len()).iter().sum()
     }
 
     #[inline(always)]
     fn step(&self, child: u32, position: u8) -> u32 {
         // Neither index can be out of bounds in what the builder made; a wrong one would answer "nothing".
-        let Some(node) = self.nodes.get((child & !CHILD) as usize) else { return 0 };
-        let rank = node.rank(position);
-        match node.inline.get(rank) {
-            Some(&entry) if node.base == 0 => entry,
-            _ => self.leaves.get(node.base as usize + rank).copied().unwrap_or(0),
-        }
+        let line = self.words.bytes().get((child & !CHILD) as usize * LINE..).and_then(<[u8]>::first_chunk);
+        // Nothing branches on where the entry stands: it could not be foretold, and the loads of other look-ups would wait for it.
+        line.map_or(0, |line| self.words.number(Node::entry(line, position)))
     }
 }
 
 /// The next 8 bits of the address, in one cache line.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-#[repr(align(64))]
 struct Node {
     /// The positions where a run begins; that of position 0 goes without saying, so that the count of bits up to a position is the rank of its run.
     starts: [u64; 4],
     /// Bits set in the words before.
     counts: [u8; 4],
-    /// Where the entries stand in the leaves; 0 if they are all in `inline`.
+    /// Where the entries begin among all words. Until all is built: where in the leaves; 0 if they are all in `inline`.
     base: u32,
     inline: [u32; INLINE],
 }
 
-const _: () = assert!(size_of::<Node>() == 64);
+/// Bytes in a cache line.
+const LINE: usize = 64;
 
 impl Node {
-    #[inline(always)]
-    fn rank(&self, position: u8) -> usize {
-        let word = usize::from(position >> 6);
-        let (Some(starts), Some(&before)) = (self.starts.get(word), self.counts.get(word)) else { return 0 };
-        usize::from(before) + (starts & (u64::MAX >> (63 - (position & 63)))).count_ones() as usize
+    /// All of it, as it is stored: in the order of its fields.
+    fn words(&self) -> impl Iterator<Item = u32> {
+        let starts = self.starts.iter().flat_map(|&word| [word as u32, (word >> 32) as u32]);
+        starts.chain([u32::from_le_bytes(self.counts), self.base]).chain(self.inline)
     }
-}
 
-#[inline(always)]
-fn entry(root: &[u32], index: u32) -> u32 {
-    root.get(index as usize).copied().unwrap_or(0)
+    /// Where among all words the entry of a position stands.
+    #[inline(always)]
+    fn entry(line: &[u8; LINE], position: u8) -> usize {
+        let word = usize::from(position >> 6);
+        let (starts, numbers) = (line.as_chunks().0.get(word), line.as_chunks().0);
+        let (Some(starts), Some(before), Some(base)) = (starts, line.get(32 + word), numbers.get(9)) else { return 0 };
+        let upto = u64::from_le_bytes(*starts) & (u64::MAX >> (63 - (position & 63)));
+        u32::from_le_bytes(*base) as usize + usize::from(*before) + upto.count_ones() as usize
+    }
 }
 
 const LOW_96: u128 = u128::MAX >> 32;
@@ -183,6 +184,21 @@ struct Builder {
 }
 
 impl Builder {
+    /// All nodes and leaves, in the form that look-ups read.
+    fn words(&mut self) -> Vec<u32> {
+        let (per_line, behind) = ((LINE / 4) as u32, self.nodes.len() * LINE / 4);
+        let mut words = Vec::with_capacity(behind + self.leaves.len());
+        for (node, line) in self.nodes.iter_mut().zip(0..) {
+            node.base = match node.base {
+                0 => line * per_line + per_line - INLINE as u32,
+                leaves => behind as u32 + leaves,
+            };
+            words.extend(node.words());
+        }
+        words.append(&mut self.leaves);
+        words
+    }
+
     /// The dense root: one entry for each value of the top 16 bits, those of value 0 at the end left out.
     fn root(&mut self, runs: &[Run]) -> Vec<u32> {
         self.len += runs.iter().filter(|run| run.1 != 0).count();

@@ -20,6 +20,8 @@ use crate::pattern::Pattern;
 pub struct Record {
     /// Who says it: the name of the feed.
     pub source: Arc<str>,
+    /// What the source calls the indicator: its id in STIX.
+    pub id: Option<Box<str>>,
     /// How sure the source is, 0 to 100. Defaults to 50.
     pub confidence: u8,
     /// How bad it is, if the source says so.

@@ -12,7 +12,7 @@ use crate::intel::{Ahead, Finding, Intel};
 use crate::live::Live;
 use crate::normal::{self, NotObservable};
 use crate::observable::{Kind, Observable};
-use crate::schema::{Schema, Stamp, splice};
+use crate::schema::{Schema, Stamp, splice, splice_places};
 use crate::site::Site;
 use crate::time;
 
@@ -167,7 +167,7 @@ impl Worker {
         self.counters.events += 1;
         let Self { intel, mapping, counters, cache, located, clock, site, stamp, .. } = self;
         let mut sought = Sought::new(intel, mapping, counters, cache, located);
-        event::walk(&mapping.plan, event, &mut |field, text| sought.see(field, text));
+        sought.see_event(event);
         sought.found.counters.remember(sought.cache);
         sought.finish(*clock, site).stamped(*stamp)
     }
@@ -178,13 +178,14 @@ impl Worker {
     /// What was there stays byte for byte: the order of keys, the form of numbers, white space. What is no JSON object is
     /// appended as it is and counted. The line has no line end, or one that is white space to JSON, which is kept.
     ///
-    /// Costs no allocation in the steady state where nothing matches.
+    /// Costs no allocation in the steady state where nothing matches; in [`Schema::Ocsf`] where nothing is located either.
     #[inline]
     pub fn enrich_json(&mut self, line: &[u8], out: &mut Vec<u8>) -> bool {
         self.refresh();
-        let mut matched = false;
-        self.enrich_group([line].into_iter(), out, |is_match, _| matched = is_match);
-        matched
+        self.ahead.clear();
+        self.read(0, line, (0, line.len()));
+        self.intel.look_ahead(&mut self.ahead);
+        self.write(0, line, out)
     }
 
     /// As [`enrich_json`](Self::enrich_json), for a block of lines: each ends with a line feed, the last one perhaps without. Says how many
@@ -199,61 +200,69 @@ impl Worker {
     /// assert_eq!(out, block);
     /// ```
     pub fn enrich_lines(&mut self, block: &[u8], out: &mut Vec<u8>) -> usize {
-        let mut lines = Lines { rest: block };
-        let mut matched = 0;
-        while !lines.rest.is_empty() {
+        let (mut begin, mut matched) = (0, 0);
+        while begin < block.len() {
             self.refresh();
-            let group = lines;
-            lines.nth(GROUP - 1);
-            let all_have_ends = !lines.rest.is_empty() || block.ends_with(b"\n");
-            self.enrich_group(group.take(GROUP), out, |is_match, out| {
-                out.push(b'\n');
-                matched += usize::from(is_match);
-            });
-            if !all_have_ends {
-                out.pop();
+            self.ahead.clear();
+            let mut count = 0;
+            while count < GROUP
+                && let Some(rest) = block.get(begin..).filter(|rest| !rest.is_empty())
+            {
+                let end = begin + memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+                self.read(count, block, (begin, end));
+                count += 1;
+                begin = end + 1;
             }
+            self.intel.look_ahead(&mut self.ahead);
+            for number in 0..count {
+                matched += usize::from(self.write(number, block, out));
+                out.push(b'\n');
+            }
+        }
+        if !block.is_empty() && !block.ends_with(b"\n") {
+            out.pop();
         }
         matched
     }
 
-    /// Enriches lines that see one snapshot; calls `behind` behind each of them with whether something matched.
+    /// Reads a line, and puts its addresses among those that are looked up.
     #[inline]
-    fn enrich_group<'l>(
-        &mut self,
-        group: impl Iterator<Item = &'l [u8]> + Clone,
-        out: &mut Vec<u8>,
-        mut behind: impl FnMut(bool, &mut Vec<u8>),
-    ) {
-        let Self { intel, mapping, counters, cache, located, clock, site, stamp, scan, lines, ahead, .. } = self;
-        ahead.clear();
-        for (line, number) in group.clone().zip(0..) {
-            counters.events += 1;
-            if lines.len() == number {
-                lines.push(mapping.line());
-            }
-            let Some(found) = lines.get_mut(number) else { continue };
-            found.is_json = scan.read(&mapping.plan, line, found).is_ok();
-            if found.is_json && !found.repeated {
-                found.look_ahead(&mapping.plan, line, ahead);
-            }
+    fn read(&mut self, number: usize, block: &[u8], place: (usize, usize)) {
+        let Self { intel, mapping, counters, scan, lines, ahead, .. } = self;
+        counters.events += 1;
+        if lines.len() == number {
+            lines.push(mapping.line());
         }
-        intel.look_ahead(ahead);
-        for (line, found) in group.zip(&*lines) {
-            let matched = if found.is_json {
-                let mut sought = Sought::new(intel, mapping, counters, cache, located);
-                sought.see_line(line, found, ahead);
-                let enrichment = sought.finish(*clock, site).stamped(*stamp);
-                splice(line, found, &enrichment, mapping, out);
-                enrichment.sightings().iter().any(|sighting| sighting.matches().next().is_some())
-            } else {
-                counters.not_json += 1;
-                out.extend_from_slice(line);
-                false
-            };
-            behind(matched, out);
+        let Some(found) = lines.get_mut(number) else { return };
+        found.place = place;
+        let line = found.of(block);
+        found.is_json = scan.read(&mapping.plan, line, found).is_ok();
+        if found.is_json && !found.repeated {
+            found.look_ahead(line, intel, ahead);
         }
-        counters.remember(cache);
+    }
+
+    /// Appends a line that has been read to `out`, with what was found. Says whether something matched.
+    #[inline]
+    fn write(&mut self, number: usize, block: &[u8], out: &mut Vec<u8>) -> bool {
+        let Self { intel, mapping, counters, cache, located, clock, site, stamp, lines, ahead, .. } = self;
+        let Some(found) = lines.get(number) else { return false };
+        let line = found.of(block);
+        if !found.is_json {
+            counters.not_json += 1;
+            out.extend_from_slice(line);
+            return false;
+        }
+        let mut sought = Sought::new(intel, mapping, counters, cache, located);
+        sought.see_line(line, found, ahead);
+        if let Some(located) = sought.only_located()
+            && splice_places(line, found, located, intel.geo(), mapping, out)
+        {
+            return false;
+        }
+        let enrichment = sought.finish(*clock, site).stamped(*stamp);
+        splice(line, found, &enrichment, mapping, out);
+        enrichment.sightings().iter().any(|sighting| sighting.matches().next().is_some())
     }
 
     fn set_mapping(&mut self, fields: FieldMap, schema: Schema) -> &mut Self {
@@ -279,37 +288,22 @@ impl Worker {
 /// Lines whose addresses are looked up together.
 const GROUP: usize = 16;
 
-/// The lines of a block, without their ends.
-#[derive(Clone, Copy)]
-struct Lines<'l> {
-    rest: &'l [u8],
-}
-
-impl<'l> Iterator for Lines<'l> {
-    type Item = &'l [u8];
-
-    #[inline]
-    fn next(&mut self) -> Option<&'l [u8]> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let end = memchr::memchr(b'\n', self.rest).unwrap_or(self.rest.len());
-        let (line, rest) = self.rest.split_at_checked(end)?;
-        self.rest = rest.get(1..).unwrap_or_default();
-        Some(line)
-    }
-}
-
 impl Line {
+    /// The line, of the block in which it was read.
+    #[inline]
+    fn of<'b>(&self, block: &'b [u8]) -> &'b [u8] {
+        block.get(self.place.0..self.place.1).unwrap_or_default()
+    }
+
     /// Puts the line's addresses among those that are looked up.
     #[inline]
-    fn look_ahead(&mut self, plan: &event::Plan, line: &[u8], ahead: &mut Vec<Ahead>) {
+    fn look_ahead(&mut self, line: &[u8], intel: &Intel, ahead: &mut Vec<Ahead>) {
         for hit in &mut self.hits {
             if hit.form == Form::Plain
-                && plan.may_be_address(hit.point)
+                && matches!(hit.reads, Reads::Kind(Kind::Ip) | Reads::Host)
                 && let Some(bits) = line.get(hit.start as usize..hit.end as usize).and_then(normal::v4)
             {
-                ahead.push(Ahead::new(bits));
+                ahead.push(intel.begin(bits));
                 hit.ahead = ahead.len() as u32;
             }
         }
@@ -336,7 +330,10 @@ struct Found<'w> {
     intel: &'w Intel,
     counters: &'w mut Counters,
     located: &'w mut Vec<LocatedAt>,
-    sightings: Vec<(u16, Sighting<'w>)>,
+    /// Each with its field, and with its place in the event.
+    sightings: Vec<(u16, u32, Sighting<'w>)>,
+    /// The place of the value at hand: where in the line it begins, or its number among the values of the walk.
+    at: u32,
 }
 
 impl<'w, 'l> Sought<'w, 'l> {
@@ -348,8 +345,27 @@ impl<'w, 'l> Sought<'w, 'l> {
         located: &'w mut Vec<LocatedAt>,
     ) -> Self {
         located.clear();
-        let found = Found { intel, counters, located, sightings: Vec::new() };
+        let found = Found { intel, counters, located, sightings: Vec::new(), at: 0 };
         Self { mapping, cache, found, time: None, name: &[] }
+    }
+
+    /// Takes the fields of an event.
+    fn see_event<E: serde::Serialize + ?Sized>(&mut self, event: &E) {
+        let plan = &self.mapping.plan;
+        event::walk(plan, event, &mut |field, text, _| {
+            self.found.at = self.found.at.wrapping_add(1);
+            self.see(field, text);
+        });
+        if self.found.sightings.is_empty() {
+            return;
+        }
+        let (mut at, mut sightings) = (0_u32, self.found.sightings.iter_mut().peekable());
+        event::walk_with_trails(plan, event, &mut |_, _, trail| {
+            at = at.wrapping_add(1);
+            while let Some((.., sighting)) = sightings.next_if(|(_, place, _)| *place == at) {
+                sighting.path = trail.beside(sighting.field);
+            }
+        });
     }
 
     /// Takes the text of a field.
@@ -391,15 +407,18 @@ impl<'w, 'l> Sought<'w, 'l> {
             for hit in &found.hits {
                 self.see_time(hit, line);
             }
+            // Without arrays and objects around the record a path is that of its field.
+            if found.wrapped || memchr::memchr(b'[', line).is_some() {
+                self.found.tell_paths(line);
+            }
         }
     }
 
     /// Which of two members counts is for a parser to say.
     #[cold]
     fn see_repeated(&mut self, line: &[u8]) {
-        let plan = &self.mapping.plan;
         if let Ok(event) = serde_json::from_slice::<serde_json::Value>(line) {
-            event::walk(plan, &event, &mut |field, text| self.see(field, text));
+            self.see_event(&event);
         }
     }
 
@@ -408,31 +427,28 @@ impl<'w, 'l> Sought<'w, 'l> {
     fn see_hit(&mut self, hit: &Hit, line: &'l [u8], ahead: &[Ahead]) {
         let raw = line.get(hit.start as usize..hit.end as usize).unwrap_or_default();
         let known = || ahead.get((hit.ahead as usize).checked_sub(1)?);
-        for (field, reads) in self.mapping.plan.fields_at(hit.point) {
-            let nothing = match (reads, hit.form) {
-                // Time matters to what matched, and is read then.
-                (Reads::Time, _) => true,
-                (Reads::Kind(Kind::Ip) | Reads::Host, Form::Plain) if hit.ahead != 0 => {
-                    known().is_some_and(|address| self.see_address(field, address))
-                }
-                (Reads::Kind(Kind::Domain) | Reads::Host, Form::Plain) => self.see_name(raw),
-                (Reads::Kind(Kind::Url), Form::Plain) => self.see_url(raw),
-                (_, Form::Number) => !reads.takes_numbers(),
-                _ => false,
-            };
-            if !nothing {
-                self.see_raw(field, raw, hit.form);
+        let nothing = match (hit.reads, hit.form) {
+            // Time matters to what matched, and is read then.
+            (Reads::Time, _) => true,
+            (Reads::Kind(Kind::Ip) | Reads::Host, Form::Plain) if hit.ahead != 0 => {
+                known().is_some_and(|address| self.see_address(hit.field, address))
             }
+            (Reads::Kind(Kind::Domain) | Reads::Host, Form::Plain) => self.see_name(raw),
+            (Reads::Kind(Kind::Url), Form::Plain) => self.see_url(raw),
+            (reads, Form::Number) => !reads.takes_numbers(),
+            _ => false,
+        };
+        if !nothing {
+            self.found.at = hit.start;
+            self.see_raw(hit.field, raw, hit.form);
         }
     }
 
     #[cold]
     fn see_time(&mut self, hit: &Hit, line: &[u8]) {
-        let raw = line.get(hit.start as usize..hit.end as usize).unwrap_or_default();
-        for (field, reads) in self.mapping.plan.fields_at(hit.point) {
-            if reads == Reads::Time {
-                self.see_raw(field, raw, hit.form);
-            }
+        if hit.reads == Reads::Time {
+            let raw = line.get(hit.start as usize..hit.end as usize).unwrap_or_default();
+            self.see_raw(hit.field, raw, hit.form);
         }
     }
 
@@ -476,9 +492,10 @@ impl<'w, 'l> Sought<'w, 'l> {
     /// As [`see_address`](Self::see_address), for a URL that matches nothing, nor its host.
     #[inline]
     fn see_url(&mut self, text: &'l [u8]) -> bool {
-        let Some(host) = normal::plain_host(text) else { return false };
-        let unknown = host == self.name || (normal::is_name(host) && self.found.intel.name(host).is_none());
-        if !unknown || self.found.intel.may_know_urls_of(host) {
+        let Some((host, is_name)) = normal::plain_host(text, self.name) else { return false };
+        if !is_name && (!normal::is_name(host) || self.found.intel.name(host).is_some())
+            || self.found.intel.may_know_urls_of(host)
+        {
             return false;
         }
         self.found.counters.looked_up.add(Kind::Url, 1);
@@ -486,17 +503,28 @@ impl<'w, 'l> Sought<'w, 'l> {
         true
     }
 
+    /// What the databases know, if nothing else is known. Ends the search, as [`finish`](Self::finish) does.
+    #[inline]
+    fn only_located(&mut self) -> Option<&[LocatedAt]> {
+        let Found { counters, located, sightings, .. } = &mut self.found;
+        counters.remember(self.cache);
+        if located.len() > 1 {
+            located.sort_by_key(|located| located.field);
+        }
+        sightings.is_empty().then_some(&**located)
+    }
+
     /// Events come as they lie; what is made of them is in the order of the map, whatever their spelling.
-    fn finish(self, clock: Option<i64>, site: &Site) -> Enrichment<'w> {
+    fn finish(mut self, clock: Option<i64>, site: &Site) -> Enrichment<'w> {
+        self.only_located();
         let Self { mapping, found, time, .. } = self;
-        let Found { intel, counters, located, mut sightings } = found;
+        let Found { intel, counters, located, mut sightings, .. } = found;
         let time = time.map(|(_, seconds)| seconds).or(clock);
-        located.sort_by_key(|located| located.field);
         if sightings.is_empty() {
             return Enrichment::new(intel, &mapping.fields, located, Vec::new(), time, site);
         }
-        sightings.sort_by_key(|&(field, _)| field);
-        let sightings = sightings.into_iter().map(|(_, sighting)| Sighting { time, ..sighting }).collect();
+        sightings.sort_by_key(|&(field, ..)| field);
+        let sightings = sightings.into_iter().map(|(.., sighting)| Sighting { time, ..sighting }).collect();
         let enrichment = Enrichment::new(intel, &mapping.fields, located, sightings, time, site);
         counters.judge(&enrichment);
         enrichment
@@ -523,7 +551,22 @@ impl<'w> Found<'w> {
                 return;
             }
             let observable = observable.clone().into_owned();
-            self.sightings.push((number, Sighting { field: path, observable, finding, time: None }));
+            self.sightings.push((
+                number,
+                self.at,
+                Sighting { field: path, observable, finding, time: None, path: None },
+            ));
+        }
+    }
+
+    /// Where exactly in the line the sightings are.
+    #[cold]
+    fn tell_paths(&mut self, line: &[u8]) {
+        let values = self.sightings.iter().map(|&(_, place, ref sighting)| (place, sighting.field));
+        let mut told = Vec::with_capacity(self.sightings.len());
+        event::paths(line, values, |path| told.push(path));
+        for ((.., sighting), path) in self.sightings.iter_mut().zip(told) {
+            sighting.path = path;
         }
     }
 }

@@ -41,7 +41,7 @@ pub fn mmdb(data: &[u8]) {
         }
     }
     let live = Live::new(IntelBuilder::new().geo(Arc::new(geo)).build().0);
-    for schema in crate::doors::SCHEMAS {
+    for &schema in crate::doors::SCHEMAS {
         let mut doors = Doors::new(&live, schema, Some("zeek"));
         for address in addresses.iter().take(12) {
             let line = format!(r#"{{"id.orig_h":"{address}","id.resp_h":"{address}"}}"#);

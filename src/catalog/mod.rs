@@ -11,7 +11,7 @@ mod unite;
 use std::io::Read;
 use std::path::Path;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 pub(crate) use self::countries::code as country_code;
 use self::entries::Entries;
@@ -19,6 +19,7 @@ pub(crate) use self::entries::fold;
 use crate::document::{self, date};
 use crate::error::Error;
 use crate::feed::{Rejections, open, whole};
+use crate::grading;
 use crate::stix;
 
 /// A group of people to whom intrusions are put down: an ATT&CK group, an intrusion set.
@@ -175,7 +176,8 @@ pub struct Claim {
     #[serde(default, deserialize_with = "date")]
     pub reported: Option<String>,
     /// 0 to 100, on STIX 2.1's scale: 85 high, 50 medium, 15 low. `None` if nobody grades it, as ATT&CK does not.
-    #[serde(deserialize_with = "graded")]
+    /// A catalogue file may give it as a word of that scale or of estimative language, or as `admiralty = "B2"`.
+    #[serde(alias = "admiralty", deserialize_with = "grading::in_file")]
     pub confidence: Option<u8>,
     /// Name or number of the document.
     #[serde(default)]
@@ -340,13 +342,7 @@ impl Catalog {
         for campaign in file.campaign {
             catalog.campaigns.add(campaign);
         }
-        for claim in file.claim {
-            if let Some(confidence @ 101..) = claim.confidence {
-                let message = format!("claim {:?}: confidence is {confidence}; expected 0 to 100", claim.id);
-                return Err(Error::format(name, message));
-            }
-            catalog.claims.push(claim);
-        }
+        catalog.claims.extend(file.claim);
         Ok(catalog)
     }
 
@@ -377,6 +373,12 @@ impl Catalog {
         self.claims
             .iter()
             .filter(move |claim| claim.about == id || actor.is_some_and(|actor| actor.has_id(&claim.about)))
+    }
+
+    /// The claim of this id, as enrichments name it.
+    #[must_use]
+    pub fn claim(&self, id: &str) -> Option<&Claim> {
+        self.claims.iter().find(|claim| claim.id == id)
     }
 
     /// All claims.
@@ -437,11 +439,6 @@ pub(crate) fn is_attack_id(text: &str) -> bool {
     digits(number, 4) && digits(part, 3)
 }
 
-/// In a file a claim has a confidence; only where nobody could be asked for one it is left open.
-fn graded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
-    u8::deserialize(deserializer).map(Some)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -469,6 +466,29 @@ mod tests {
         let error = Catalog::parse("x.toml", "[[actor]]\nid = \"A\"\nname = \"B\"\ncuontry = \"CN\"\n").unwrap_err();
         let text = error.to_string();
         assert!(text.starts_with("x.toml:4:") && text.contains("cuontry"), "{text}");
+    }
+
+    #[test]
+    fn a_claim_is_graded_by_a_number_a_word_or_the_admiralty_scale() {
+        let parse = |graded: &str| {
+            let claim = "about = \"G1\"\nby = \"x\"\nparty = \"vendor\"\nstatus = \"assessed\"\ndate = 2024-01-01\nsaid = \"so\"";
+            Catalog::parse("c.toml", &format!("[[claim]]\nid = \"k\"\n{graded}\n{claim}\n"))
+        };
+        for (graded, expected) in [
+            ("confidence = 85", 85),
+            ("confidence = \"likely\"", 55),
+            ("confidence = \"high\"", 85),
+            ("admiralty = \"B2\"", 75),
+        ] {
+            assert_eq!(parse(graded).unwrap().claim("k").unwrap().confidence, Some(expected), "{graded}");
+        }
+        for graded in
+            ["confidence = 101", "confidence = -1", "confidence = \"sure\"", "admiralty = \"H2\"", "confidence = true"]
+        {
+            let error = parse(graded).unwrap_err().to_string();
+            assert!(error.starts_with("c.toml:3:") && error.contains("0 to 100, high"), "{error}");
+        }
+        assert!(parse("").unwrap_err().to_string().contains("confidence"));
     }
 
     #[test]

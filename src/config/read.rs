@@ -12,7 +12,7 @@ use crate::feed::{Columns, Defaults, Format, Preset};
 use crate::intel::Limits;
 use crate::observable::Kind;
 use crate::record::{Record, Severity, Tlp};
-use crate::schema::Stamp;
+use crate::schema::{Schema, Stamp};
 use crate::site::Site;
 use crate::time;
 
@@ -219,7 +219,7 @@ fn site(mut section: Section<'_>, config: &mut Config) -> Result<(), Error> {
 
 fn output(mut section: Section<'_>, config: &mut Config) -> Result<(), Error> {
     if let Some(item) = section.item("schema") {
-        config.schema = item.one_of(["ecs", "native"].into_iter(), |word| word.parse().ok())?;
+        config.schema = item.one_of(Schema::ALL.iter().map(|schema| schema.name()), |word| word.parse().ok())?;
     }
     if let Some(item) = section.item("stamp") {
         config.stamp = item.one_of(["nothing", "generation"].into_iter(), |word| {

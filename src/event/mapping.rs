@@ -14,9 +14,45 @@ pub(crate) struct Mapping {
     /// The objects at the top of an event that output goes into.
     pub(crate) targets: Vec<Box<str>>,
     /// What opens each of them behind another member: `,"source":{`.
-    pub(crate) openings: Vec<Box<[u8]>>,
+    pub(crate) openings: Vec<Opening>,
     /// For each field the target that describes its address, and whether that says the autonomous system.
     described_in: Vec<Option<(u8, bool)>>,
+}
+
+/// A few bytes, which are copied in one piece of fixed length if they fit into it: that is no call.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    piece: [u8; Self::PIECE],
+    bytes: Box<[u8]>,
+}
+
+impl Opening {
+    const PIECE: usize = 32;
+
+    fn new(bytes: Vec<u8>) -> Self {
+        let mut piece = [0; Self::PIECE];
+        for (to, from) in piece.iter_mut().zip(&bytes) {
+            *to = *from;
+        }
+        Self { piece, bytes: bytes.into() }
+    }
+
+    #[inline]
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        match self.bytes.len().checked_sub(Self::PIECE) {
+            None | Some(0) => {
+                let end = out.len() + self.bytes.len();
+                out.extend_from_slice(&self.piece);
+                out.truncate(end);
+            }
+            Some(_) => out.extend_from_slice(&self.bytes),
+        }
+    }
+
+    /// Without the comma.
+    pub(crate) fn write_first(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.bytes.get(1..).unwrap_or_default());
+    }
 }
 
 impl Mapping {
@@ -37,7 +73,7 @@ impl Mapping {
             targets.iter().map(|target| (&**target, schema.written_into(target))).collect();
         let plan = Plan::new(&fields, &names);
         let openings =
-            targets.iter().map(|name| format!(",{}:{{", serde_json::Value::from(&**name)).into_bytes().into());
+            targets.iter().map(|name| Opening::new(format!(",{}:{{", serde_json::Value::from(&**name)).into_bytes()));
         Self { fields, schema, plan, openings: openings.collect(), targets, described_in }
     }
 

@@ -1,7 +1,10 @@
-//! Merges a patch into the bytes of a line, whatever stands there: objects merge, arrays append, a scalar already present stays.
+//! Merges a patch into the bytes of a line, whatever stands there: objects merge, arrays append what they do not hold yet, a scalar
+//! already present stays.
 //!
 //! The way of the few: most lines have nothing where output goes, and are spliced without this. What was there stays byte for
 //! byte. Where the line spells a member with dots, `"source.ip"`, what is added beside it is spelled so too.
+
+use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
@@ -75,23 +78,40 @@ fn level<'p>(
     }
 }
 
+/// Appends those of the items that the array does not hold.
 fn append(line: &[u8], open: usize, items: &[Value], inserts: &mut Vec<(usize, Vec<u8>)>) {
+    let mut held = HashSet::new();
     let mut at = space(line, open + 1);
     let empty = line.get(at) == Some(&b']');
     while line.get(at).is_some_and(|&byte| byte != b']') {
-        at = space(line, skip(line, at));
+        let end = skip(line, at);
+        // Read and written again: the same value may be spelled in several ways.
+        if let Ok(element) = serde_json::from_slice::<Value>(line.get(at..end).unwrap_or_default()) {
+            held.insert(written(&element));
+        }
+        at = space(line, end);
         if line.get(at) == Some(&b',') {
             at = space(line, at + 1);
         }
     }
     let mut text = Vec::new();
     for item in items {
+        let item = written(item);
+        if held.contains(&item) {
+            continue;
+        }
         if !empty || !text.is_empty() {
             text.push(b',');
         }
-        write(item, &mut text);
+        text.extend_from_slice(&item);
     }
     inserts.push((at, text));
+}
+
+fn written(value: &Value) -> Vec<u8> {
+    let mut text = Vec::new();
+    write(value, &mut text);
+    text
 }
 
 fn write(value: &Value, out: &mut Vec<u8>) {
@@ -117,7 +137,7 @@ fn members(line: &[u8], open: usize) -> (Vec<Member>, usize) {
     (members, at)
 }
 
-fn space(line: &[u8], mut at: usize) -> usize {
+pub(super) fn space(line: &[u8], mut at: usize) -> usize {
     while matches!(line.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
         at += 1;
     }
@@ -125,7 +145,7 @@ fn space(line: &[u8], mut at: usize) -> usize {
 }
 
 /// The place behind the value at `at`.
-fn skip(line: &[u8], mut at: usize) -> usize {
+pub(super) fn skip(line: &[u8], mut at: usize) -> usize {
     let mut depth = 0_usize;
     loop {
         match line.get(at) {
@@ -180,6 +200,20 @@ mod tests {
     }
 
     #[test]
+    fn what_an_array_holds_is_not_appended_again() {
+        let patch = json!({"profiles": ["osint"], "list": [{"b": [1], "a": "x"}, "y"]});
+        for (line, expected) in [
+            (r#"{"profiles":["\u006fsint"],"list":["y",{"a":"x", "b":[ 1]}]}"#, None),
+            (
+                r#"{"profiles":["host"],"list":[{"a":"x"},["y"]]}"#,
+                Some(r#"{"profiles":["host","osint"],"list":[{"a":"x"},["y"],{"a":"x","b":[1]},"y"]}"#),
+            ),
+        ] {
+            assert_eq!(merged(line, &patch), expected.unwrap_or(line), "{line}");
+        }
+    }
+
+    #[test]
     fn objects_merge_arrays_append_scalars_stay() {
         let patch = json!({"source": {"geo": {"city": "Bern"}, "n": 1}, "list": [3]});
         for (line, expected) in [
@@ -188,6 +222,10 @@ mod tests {
             (
                 r#"{"source":{"geo":{"city":"Uri"}},"list":[1, 2]}"#,
                 r#"{"source":{"geo":{"city":"Uri"},"n":1},"list":[1, 2,3]}"#,
+            ),
+            (
+                r#"{"source":{"n":2},"list":[ 3 ,"3",[{"a":1}]]}"#,
+                r#"{"source":{"n":2,"geo":{"city":"Bern"}},"list":[ 3 ,"3",[{"a":1}]]}"#,
             ),
             (r#"{"source":"x","list":{}}"#, r#"{"source":"x","list":{}}"#),
             (r#"{"source": { } , "list": [ ] }"#, r#"{"source": { "geo":{"city":"Bern"},"n":1} , "list": [ 3] }"#),

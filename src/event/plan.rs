@@ -3,7 +3,6 @@
 use std::num::NonZeroU32;
 
 use super::fields::{FieldMap, Reads};
-use crate::observable::Kind;
 use crate::swar::equal;
 
 /// The tree of paths. From each point every point below is one look-up away, by the key that leads there: `id` and `id.orig_h`
@@ -213,15 +212,8 @@ impl Plan {
 
     /// Whether a value at this point is read.
     #[inline]
-    pub(crate) fn is_field(&self, point: Point) -> bool {
-        !self.fields(point.here).is_empty() || !self.fields(point.wrapped).is_empty()
-    }
-
-    /// Whether a value at this point may be an address.
-    #[inline]
-    pub(crate) fn may_be_address(&self, point: Point) -> bool {
-        let reads = |&(_, reads): &(u16, Reads)| matches!(reads, Reads::Kind(Kind::Ip) | Reads::Host);
-        self.fields(point.here).iter().any(reads) || self.fields(point.wrapped).iter().any(reads)
+    pub(crate) fn is_field(&self, node: Option<Node>) -> bool {
+        !self.fields(node).is_empty()
     }
 
     /// The fields that a value is, whose keys lead here, and there from within a wrapper. A value is read once in each way: the
@@ -415,6 +407,7 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observable::Kind;
 
     #[test]
     fn dotted_keys_lead_where_nested_ones_do() {

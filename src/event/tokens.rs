@@ -88,6 +88,13 @@ impl Tokens<'_> {
 
     #[inline(never)]
     fn special_in_rest(&self, at: usize) -> usize {
+        // The last sixteen bytes, without those before.
+        if let (Some(window), Some(from)) = (self.line.last_chunk::<16>(), (at + 16).checked_sub(self.line.len()))
+            && from <= 16
+        {
+            let found = specials(*window) >> from;
+            return if found == 0 { BAD } else { at + found.trailing_zeros() as usize };
+        }
         let is_special = |&byte: &u8| byte == b'"' || byte == b'\\' || byte < 0x20;
         self.line.get(at..).and_then(|rest| rest.iter().position(is_special)).map_or(BAD, |more| at + more)
     }

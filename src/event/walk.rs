@@ -10,12 +10,27 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
+use super::path::Trail;
 use super::plan::{Node, Plan, Point};
 
 /// Calls `see` with each field of the plan that the event has, and its text.
-pub(crate) fn walk<E: Serialize + ?Sized>(plan: &Plan, event: &E, see: &mut dyn FnMut(u16, &str)) {
-    let mut scratch = String::new();
-    let at = At { plan, here: Some(Node::ROOT), wrapped: None, top: true, depth: 0, see, scratch: &mut scratch };
+pub(crate) fn walk<E: Serialize + ?Sized>(plan: &Plan, event: &E, see: &mut dyn FnMut(u16, &str, &Trail<'_>)) {
+    go::<false, E>(plan, event, see);
+}
+
+/// As [`walk`], and with the way to each: for events that it is asked of, after a walk that found something.
+pub(crate) fn walk_with_trails<E: Serialize + ?Sized>(
+    plan: &Plan,
+    event: &E,
+    see: &mut dyn FnMut(u16, &str, &Trail<'_>),
+) {
+    go::<true, E>(plan, event, see);
+}
+
+fn go<const TRAILS: bool, E: Serialize + ?Sized>(plan: &Plan, event: &E, see: &mut dyn FnMut(u16, &str, &Trail<'_>)) {
+    let (mut scratch, trail) = (String::new(), &Trail::TOP);
+    let (here, scratch) = (Some(Node::ROOT), &mut scratch);
+    let at = At::<TRAILS> { plan, here, wrapped: None, top: true, depth: 0, elements: 0, trail, see, scratch };
     // Stops early where the value's own serialization fails or is nested beyond reason; what was seen until then counts.
     let _ = event.serialize(at);
 }
@@ -23,7 +38,7 @@ pub(crate) fn walk<E: Serialize + ?Sized>(plan: &Plan, event: &E, see: &mut dyn 
 /// Values nested deeper than this are not entered.
 const DEPTH: u32 = 128;
 
-struct At<'a> {
+struct At<'a, const TRAILS: bool> {
     plan: &'a Plan,
     /// The point that the keys so far lead to.
     here: Option<Node>,
@@ -31,7 +46,11 @@ struct At<'a> {
     wrapped: Option<Node>,
     top: bool,
     depth: u32,
-    see: &'a mut dyn FnMut(u16, &str),
+    /// Elements of the array at hand that are behind.
+    elements: u32,
+    /// The way here, if it is asked for.
+    trail: &'a Trail<'a>,
+    see: &'a mut dyn FnMut(u16, &str, &Trail<'_>),
     scratch: &'a mut String,
 }
 
@@ -53,10 +72,10 @@ impl ser::Error for Stop {
     }
 }
 
-impl At<'_> {
+impl<const TRAILS: bool> At<'_, TRAILS> {
     fn text(self, text: &str) -> Result<(), Stop> {
         for (field, _) in self.plan.fields_at(Point { here: self.here, wrapped: self.wrapped }) {
-            (self.see)(field, text);
+            (self.see)(field, text, self.trail);
         }
         Ok(())
     }
@@ -67,16 +86,22 @@ impl At<'_> {
         let text = std::mem::take(self.scratch);
         for (field, reads) in self.plan.fields_at(Point { here: self.here, wrapped: self.wrapped }) {
             if reads.takes_numbers() {
-                (self.see)(field, &text);
+                (self.see)(field, &text, self.trail);
             }
         }
         *self.scratch = text;
         Ok(())
     }
 
-    /// The same point, for the elements of an array.
-    fn again(&mut self) -> At<'_> {
-        At { see: &mut *self.see, scratch: &mut *self.scratch, top: false, depth: self.depth + 1, ..*self }
+    /// An element of an array: at the same point.
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
+        let trail = if TRAILS { self.trail.element(self.elements) } else { Trail::TOP };
+        self.elements += u32::from(TRAILS);
+        let Self { plan, here, wrapped, depth, .. } = *self;
+        let (see, scratch) = (&mut *self.see, &mut *self.scratch);
+        let trail = if TRAILS { &trail } else { self.trail };
+        let (top, depth) = (false, depth + 1);
+        value.serialize(At::<TRAILS> { plan, here, wrapped, top, depth, elements: 0, trail, see, scratch })
     }
 
     fn member<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Stop> {
@@ -92,7 +117,10 @@ impl At<'_> {
         }
         let see = &mut *self.see;
         let scratch = &mut *self.scratch;
-        value.serialize(At { plan, here, wrapped, top: false, depth: self.depth + 1, see, scratch })
+        let trail = if TRAILS { self.trail.key(key) } else { Trail::TOP };
+        let trail = if TRAILS { &trail } else { self.trail };
+        let (top, depth) = (false, self.depth + 1);
+        value.serialize(At::<TRAILS> { plan, here, wrapped, top, depth, elements: 0, trail, see, scratch })
     }
 }
 
@@ -104,14 +132,14 @@ macro_rules! numbers {
     };
 }
 
-impl<'a> ser::Serializer for At<'a> {
+impl<'a, const TRAILS: bool> ser::Serializer for At<'a, TRAILS> {
     type Ok = ();
     type Error = Stop;
     type SerializeSeq = Self;
     type SerializeTuple = Self;
     type SerializeTupleStruct = Self;
     type SerializeTupleVariant = Self;
-    type SerializeMap = Members<'a>;
+    type SerializeMap = Members<'a, TRAILS>;
     type SerializeStruct = Self;
     type SerializeStructVariant = Self;
 
@@ -195,7 +223,7 @@ impl<'a> ser::Serializer for At<'a> {
         Ok(self)
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Members<'a>, Stop> {
+    fn serialize_map(self, _: Option<usize>) -> Result<Members<'a, TRAILS>, Stop> {
         Ok(Members { at: self, key: String::new() })
     }
 
@@ -210,12 +238,12 @@ impl<'a> ser::Serializer for At<'a> {
 
 macro_rules! elements {
     ($($trait:ident $method:ident),*) => {
-        $(impl $trait for At<'_> {
+        $(impl<const TRAILS: bool> $trait for At<'_, TRAILS> {
             type Ok = ();
             type Error = Stop;
 
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Stop> {
-                value.serialize(self.again())
+                self.element(value)
             }
 
             fn end(self) -> Result<(), Stop> {
@@ -232,7 +260,7 @@ elements!(
 
 macro_rules! structs {
     ($($trait:ident),*) => {
-        $(impl $trait for At<'_> {
+        $(impl<const TRAILS: bool> $trait for At<'_, TRAILS> {
             type Ok = ();
             type Error = Stop;
 
@@ -249,13 +277,13 @@ macro_rules! structs {
 
 structs!(SerializeStruct, SerializeStructVariant);
 
-struct Members<'a> {
-    at: At<'a>,
+struct Members<'a, const TRAILS: bool> {
+    at: At<'a, TRAILS>,
     /// The key, where it comes apart from its value.
     key: String,
 }
 
-impl SerializeMap for Members<'_> {
+impl<const TRAILS: bool> SerializeMap for Members<'_, TRAILS> {
     type Ok = ();
     type Error = Stop;
 
@@ -408,7 +436,7 @@ mod tests {
 
     fn seen(map: &FieldMap, event: &Value) -> Vec<(u16, String)> {
         let mut seen = Vec::new();
-        walk(&Plan::new(map, &[]), event, &mut |field, text| seen.push((field, text.to_owned())));
+        walk(&Plan::new(map, &[]), event, &mut |field, text, _| seen.push((field, text.to_owned())));
         seen.sort();
         seen
     }
@@ -442,7 +470,7 @@ mod tests {
         let map = FieldMap::parse("m", "src ip\nhost host\n").unwrap();
         let flow = Flow { src: Some([192, 0, 2, 1].into()), host: "x.example", port: 1 };
         let mut texts = Vec::new();
-        walk(&Plan::new(&map, &[]), &flow, &mut |_, text| texts.push(text.to_owned()));
+        walk(&Plan::new(&map, &[]), &flow, &mut |_, text, _| texts.push(text.to_owned()));
         assert_eq!(texts, ["192.0.2.1", "x.example"]);
     }
 }

@@ -4,6 +4,7 @@
 //! sections 2.8 and 2.10.
 
 use crate::catalog::{attack_id, fold};
+use crate::grading;
 use crate::record::{Record, Severity, Tlp};
 
 /// How many tags of one event or attribute are read; the rest is counted.
@@ -35,7 +36,7 @@ pub(super) fn apply(record: &mut Record, grade: &mut Grade, tag: &str) {
     {
         record.tlp = record.tlp.max(Some(tlp));
         return;
-    } else if let Some(&(_, confidence)) = CONFIDENCES.iter().find(|(known, _)| tag.eq_ignore_ascii_case(known)) {
+    } else if let Some(confidence) = grading::tag(tag) {
         grade.confidence = Some(grade.confidence.map_or(confidence, |known| known.min(confidence)));
     } else if let Some(&(_, severity)) = SEVERITIES.iter().find(|(known, _)| tag.eq_ignore_ascii_case(known)) {
         record.severity = record.severity.max(Some(severity));
@@ -95,53 +96,6 @@ const MALWARE: &[&str] = &[
     "android",
     "exploit-kit",
     "tds",
-];
-
-/// Gradings and the number they stand for, as `numerical_value` has it in <https://github.com/MISP/misp-taxonomies>: admiralty-scale 5,
-/// estimative-language 5, misp 14, false-positive 7, osint 11.
-const CONFIDENCES: &[(&str, u8)] = &[
-    ("admiralty-scale:source-reliability=\"a\"", 100),
-    ("admiralty-scale:source-reliability=\"b\"", 75),
-    ("admiralty-scale:source-reliability=\"c\"", 50),
-    ("admiralty-scale:source-reliability=\"d\"", 25),
-    ("admiralty-scale:source-reliability=\"e\"", 0),
-    ("admiralty-scale:source-reliability=\"f\"", 50),
-    ("admiralty-scale:source-reliability=\"g\"", 0),
-    ("admiralty-scale:information-credibility=\"1\"", 100),
-    ("admiralty-scale:information-credibility=\"2\"", 75),
-    ("admiralty-scale:information-credibility=\"3\"", 50),
-    ("admiralty-scale:information-credibility=\"4\"", 25),
-    ("admiralty-scale:information-credibility=\"5\"", 0),
-    ("admiralty-scale:information-credibility=\"6\"", 50),
-    ("estimative-language:likelihood-probability=\"almost-no-chance\"", 0),
-    ("estimative-language:likelihood-probability=\"very-unlikely\"", 5),
-    ("estimative-language:likelihood-probability=\"unlikely\"", 20),
-    ("estimative-language:likelihood-probability=\"roughly-even-chance\"", 45),
-    ("estimative-language:likelihood-probability=\"likely\"", 55),
-    ("estimative-language:likelihood-probability=\"very-likely\"", 80),
-    ("estimative-language:likelihood-probability=\"almost-certain\"", 95),
-    ("estimative-language:confidence-in-analytic-judgment=\"low\"", 0),
-    ("estimative-language:confidence-in-analytic-judgment=\"moderate\"", 55),
-    ("estimative-language:confidence-in-analytic-judgment=\"high\"", 95),
-    ("misp:confidence-level=\"completely-confident\"", 100),
-    ("misp:confidence-level=\"usually-confident\"", 75),
-    ("misp:confidence-level=\"fairly-confident\"", 50),
-    ("misp:confidence-level=\"rarely-confident\"", 25),
-    ("misp:confidence-level=\"unconfident\"", 0),
-    ("misp:confidence-level=\"confidence-cannot-be-evaluated\"", 50),
-    ("false-positive:risk=\"low\"", 75),
-    ("false-positive:risk=\"medium\"", 50),
-    ("false-positive:risk=\"high\"", 25),
-    ("false-positive:risk=\"cannot-be-judged\"", 25),
-    ("false-positive:confirmed=\"true\"", 0),
-    ("false-positive:confirmed=\"false\"", 50),
-    ("osint:certainty=\"100\"", 100),
-    ("osint:certainty=\"93\"", 93),
-    ("osint:certainty=\"75\"", 75),
-    ("osint:certainty=\"50\"", 50),
-    ("osint:certainty=\"30\"", 30),
-    ("osint:certainty=\"7\"", 7),
-    ("osint:certainty=\"0\"", 0),
 ];
 
 /// Tags that say how bad it is, from the taxonomies misp and priority-level.

@@ -5,6 +5,7 @@ use crate::feed::columns::{Columns, Positions};
 use crate::feed::gathering::{Gathering, Making, Records};
 use crate::feed::value::{Said, several, unquote};
 use crate::feed::{Defaults, Reason};
+use crate::grading;
 use crate::record::{Severity, Tlp};
 use crate::time;
 
@@ -220,14 +221,10 @@ pub(super) fn confidence(text: &str) -> Option<u8> {
         let number = if number <= 1.0 && !text.ends_with('%') { number * 100.0 } else { number };
         return (0.0..=100.0).contains(&number).then_some(number.round() as u8);
     }
-    Some(match text.to_ascii_lowercase().as_str() {
-        "none" => 0,
-        "low" => 15,
-        "med" | "medium" | "moderate" => 50,
-        "high" => 85,
-        "confirmed" | "certain" => 100,
-        _ => return None,
-    })
+    match text.to_ascii_lowercase().as_str() {
+        "confirmed" | "certain" => Some(100),
+        word => grading::stix(word),
+    }
 }
 
 fn is_empty(cell: &str) -> bool {

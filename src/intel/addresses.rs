@@ -11,6 +11,7 @@ use super::hash::Hash;
 use super::table::{Exact, Filter, Said, Statement, scale};
 use crate::pattern::Body;
 use crate::ranges::Ranges;
+use crate::slab::Slab;
 
 /// Address indicators. A feed's single addresses would cost a flattened table a line each, so they stand in a hash table of
 /// eight bytes a slot; an address asks both, and the loads overlap.
@@ -31,7 +32,7 @@ pub(crate) struct Addresses {
 struct Singles {
     hash: Hash,
     filter: Filter,
-    slots: Box<[u64]>,
+    slots: Slab<8>,
 }
 
 /// A network that is part of a pattern, with what is said of it.
@@ -128,10 +129,11 @@ impl Addresses {
 
     /// Single addresses, each with its cover.
     pub(super) fn singles(&self) -> impl Iterator<Item = (IpAddr, CoverId)> + '_ {
-        let v4 = self.v4.slots.iter().filter(|&&slot| slot != 0).map(|&slot| {
-            let bits = (slot >> 32) as u32;
-            (IpAddr::V4(bits.into()), CoverId(slot as u32))
-        });
+        let v4 =
+            self.v4.slots.all().iter().map(|slot| u64::from_le_bytes(*slot)).filter(|&slot| slot != 0).map(|slot| {
+                let bits = (slot >> 32) as u32;
+                (IpAddr::V4(bits.into()), CoverId(slot as u32))
+            });
         let v6 = self.v6.entries().filter_map(|(_, key, cover)| {
             let octets: [u8; 16] = key.try_into().ok()?;
             Some((IpAddr::V6(octets.into()), cover))
@@ -146,7 +148,7 @@ impl Addresses {
 
     pub(crate) fn memory(&self) -> usize {
         self.v4.filter.memory()
-            + self.v4.slots.len() * 8
+            + self.v4.slots.bytes().len()
             + self.v6.memory()
             + self.networks.memory()
             + self.patterns.len() * size_of::<Body>()
@@ -177,7 +179,11 @@ impl Singles {
             }
         }
         let hashes: Vec<u64> = found.iter().map(|&(key, _)| hash.of_u32(key)).collect();
-        Self { hash, filter: Filter::build(hashes.into_iter()), slots: slots.into() }
+        Self {
+            hash,
+            filter: Filter::build(hashes.into_iter()),
+            slots: Slab::new(slots.into_iter().map(u64::to_le_bytes)),
+        }
     }
 
     #[inline]
@@ -186,12 +192,13 @@ impl Singles {
         if !self.filter.admits(hash) {
             return CoverId::NONE;
         }
-        let mut at = scale(hash, self.slots.len());
+        let slots = self.slots.all();
+        let mut at = scale(hash, slots.len());
         loop {
-            match self.slots.get(at) {
+            match slots.get(at).map(|slot| u64::from_le_bytes(*slot)) {
                 None | Some(0) => return CoverId::NONE,
-                Some(&slot) if (slot >> 32) as u32 == key => return CoverId(slot as u32),
-                Some(_) => at = if at + 1 == self.slots.len() { 0 } else { at + 1 },
+                Some(slot) if (slot >> 32) as u32 == key => return CoverId(slot as u32),
+                Some(_) => at = if at + 1 == slots.len() { 0 } else { at + 1 },
             }
         }
     }

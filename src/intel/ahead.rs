@@ -7,7 +7,7 @@ use super::{CoverId, Intel};
 use crate::geo::{Geo, Written};
 
 /// An IPv4 address, and what is known of it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Ahead {
     bits: u32,
     pub(crate) cover: CoverId,
@@ -15,13 +15,14 @@ pub(crate) struct Ahead {
     pub(crate) written: Written,
 }
 
-impl Ahead {
-    pub(crate) fn new(bits: u32) -> Self {
-        Self { bits, cover: CoverId::NONE, cell: 0, written: Written::default() }
-    }
-}
-
 impl Intel {
+    /// Begins to look an address up: the first load is on its way while the line is read further.
+    #[inline]
+    pub(crate) fn begin(&self, bits: u32) -> Ahead {
+        let cell = self.geo.as_ref().map_or(0, |geo| geo.ranges.root_v4(bits));
+        Ahead { bits, cover: CoverId::NONE, cell, written: Written::default() }
+    }
+
     /// Looks all of them up.
     pub(crate) fn look_ahead(&self, addresses: &mut [Ahead]) {
         if let Some(geo) = &self.geo {
@@ -35,9 +36,6 @@ impl Intel {
 
 impl Geo {
     fn look_ahead(&self, addresses: &mut [Ahead]) {
-        for address in &mut *addresses {
-            address.cell = self.ranges.root_v4(address.bits);
-        }
         for at in [8, 0] {
             for address in &mut *addresses {
                 address.cell = self.ranges.step_v4(address.cell, (address.bits >> at) as u8);

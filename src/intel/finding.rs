@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use serde::Serialize;
 
+use super::addresses::networks_of;
 use super::covers::{CoverId, Covering, Walk};
 use super::{Intel, Link};
 use crate::geo::{Anonymity, Asn, Place as GeoPlace};
@@ -151,6 +153,26 @@ impl<'i> Match<'i> {
             Shape::Digest => self.exact_key(entry).map_or(Cow::Borrowed(""), |key| Cow::Owned(normal::encode_hex(key))),
             Shape::Word | Shape::Text => self.exact_key(entry).map_or(Cow::Borrowed(""), text),
         }
+    }
+
+    /// Whether the indicator covers what lies below it as well: subdomains, longer paths.
+    pub(crate) fn is_wide(&self) -> bool {
+        let intel = self.intel;
+        let entry = self.covering.owner.unwrap_or(self.at.entry);
+        let place = match self.kind.shape() {
+            Shape::Name => intel.names.entry(intel.names.key(entry)),
+            Shape::Url => intel.urls.entry(intel.urls.key(entry)),
+            _ => None,
+        };
+        let says = |cover| intel.covers.own(cover, entry).any(|(record, _)| record == self.covering.record);
+        place.is_some_and(|(_, place)| says(place.cover(true)))
+    }
+
+    /// The networks that the indicator is made of; none if it is a single address, or no address.
+    pub(crate) fn networks(&self) -> impl Iterator<Item = IpNet> + use<'i> {
+        let owner = self.covering.owner.filter(|_| self.kind == Kind::Ip);
+        let body = owner.and_then(|owner| self.intel.addresses.pattern(owner));
+        body.into_iter().flat_map(networks_of)
     }
 
     fn exact_key(&self, entry: u32) -> Option<&'i [u8]> {

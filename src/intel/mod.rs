@@ -162,11 +162,11 @@ impl Intel {
     pub fn look_up_many<'i>(&'i self, observables: &[Observable<'_>], findings: &mut Vec<Finding<'i>>) {
         findings.reserve(observables.len());
         for group in observables.chunks(GROUP) {
-            let mut ahead = [Ahead::new(0); GROUP];
+            let mut ahead = [Ahead::default(); GROUP];
             let mut count = 0;
             for observable in group {
                 if let (Key::Address(IpAddr::V4(address)), Some(slot)) = (observable.key(), ahead.get_mut(count)) {
-                    *slot = Ahead::new(address.to_bits());
+                    *slot = self.begin(address.to_bits());
                     count += 1;
                 }
             }
@@ -175,7 +175,7 @@ impl Intel {
             let mut known = known.iter();
             findings.extend(group.iter().map(|observable| match observable.key() {
                 Key::Address(IpAddr::V4(address)) => {
-                    let known = known.next().copied().unwrap_or_else(|| Ahead::new(0));
+                    let known = known.next().copied().unwrap_or_default();
                     let at = FoundAt { cover: known.cover, entry: 0, address: Some((*address).into()) };
                     Finding::new(self, observable.kind(), at, known.cell)
                 }

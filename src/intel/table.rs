@@ -1,12 +1,13 @@
 //! One table for all keyed shapes: a filter that answers most misses, slots of eight bytes, keys side by side.
 
 use super::hash::Hash;
+use crate::slab::Slab;
 
 /// A set of hashes that may say yes wrongly (some two times in a hundred) and never no: one load from a structure an eighth
 /// the size of the slots.
 #[derive(Debug, Default)]
 pub(crate) struct Filter {
-    words: Box<[u64]>,
+    words: Slab<8>,
 }
 
 /// Bits of filter for each key. At 12, with three bits set, about 2.5 % of misses pass.
@@ -21,18 +22,19 @@ impl Filter {
                 *word |= bits_of(hash);
             }
         }
-        Self { words: words.into() }
+        Self { words: Slab::new(words.into_iter().map(u64::to_le_bytes)) }
     }
 
     /// Whether the hash can be in the set.
     #[inline]
     pub(crate) fn admits(&self, hash: u64) -> bool {
         let bits = bits_of(hash);
-        self.words.get(word_of(hash, self.words.len())).is_some_and(|word| word & bits == bits)
+        let words = self.words.all();
+        words.get(word_of(hash, words.len())).is_some_and(|word| u64::from_le_bytes(*word) & bits == bits)
     }
 
     pub(crate) fn memory(&self) -> usize {
-        self.words.len() * 8
+        self.words.bytes().len()
     }
 }
 
@@ -55,7 +57,7 @@ pub(crate) fn scale(hash: u64, count: usize) -> usize {
 /// Open addressing over `u64` slots: the low half of the hash, and the number of an entry. Filled to three quarters.
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
-    slots: Box<[u64]>,
+    slots: Slab<8>,
 }
 
 const FREE: u64 = u64::MAX;
@@ -74,27 +76,28 @@ impl Slots {
                 *slot = hash << 32 | entry as u64;
             }
         }
-        Self { slots: slots.into() }
+        Self { slots: Slab::new(slots.into_iter().map(u64::to_le_bytes)) }
     }
 
     /// The entry with this hash that `is` the one sought.
     #[inline]
     pub(crate) fn find(&self, hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
-        let mut at = scale(hash, self.slots.len());
+        let slots = self.slots.all();
+        let mut at = scale(hash, slots.len());
         loop {
-            let slot = *self.slots.get(at)?;
+            let slot = u64::from_le_bytes(*slots.get(at)?);
             if slot == FREE {
                 return None;
             }
             if slot >> 32 == hash & u64::from(u32::MAX) && is(slot as u32) {
                 return Some(slot as u32);
             }
-            at = if at + 1 == self.slots.len() { 0 } else { at + 1 };
+            at = if at + 1 == slots.len() { 0 } else { at + 1 };
         }
     }
 
     pub(crate) fn memory(&self) -> usize {
-        self.slots.len() * 8
+        self.slots.bytes().len()
     }
 }
 

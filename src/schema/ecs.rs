@@ -1,20 +1,22 @@
 //! Elastic Common Schema: <https://www.elastic.co/guide/en/ecs/current/ecs-threat.html>.
 //!
 //! ECS puts the group at the level of the event, apart from the indicator that speaks for it. Here the attribution of a match
-//! stands inside its enrichment as well, under `stormtag`.
+//! stands inside its enrichment as well, under `stormtag`. Software, techniques and tactics are those of the records that speak for the
+//! group, or of all that match where there is none. What matched is in `related` too, where searches begin.
 
 use std::borrow::Cow;
 
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::date;
-use super::own::{self, Attributed, Withheld};
+use super::means::{self, Named};
+use super::own::{self, Attributed, Speaks, Withheld};
 use crate::enrichment::{Enrichment, Located};
 use crate::generation::Generation;
 use crate::geo::{Asn, Place};
-use crate::intel::{Allowed, Identity, Match, Subject};
-use crate::observable::Kind;
-use crate::record::{Record, Severity};
+use crate::intel::{Match, Subject};
+use crate::observable::{Kind, Shape};
+use crate::record::Record;
 
 /// `as` and `geo` of an entity. `host` and `observer` have no `as` in ECS.
 pub(super) struct EcsLocation<'a> {
@@ -111,6 +113,10 @@ impl Matched<'_, '_> {
         let enrichment = self.0;
         if enrichment.sightings().iter().any(|sighting| sighting.matches().next().is_some()) {
             map.serialize_entry("threat", &Threat(enrichment))?;
+            let related = Related::of(enrichment);
+            if !related.is_empty() {
+                map.serialize_entry("related", &related)?;
+            }
         }
         let (attributions, withheld) = (own::attributions(enrichment), own::withheld(enrichment));
         let generation = enrichment.stamp();
@@ -142,7 +148,140 @@ impl Serialize for Threat<'_, '_> {
         if let Some(actor) = self.0.leading() {
             map.serialize_entry("group", &Group::of(actor.subject()))?;
         }
+        let (records, subjects) = told(self.0);
+        let catalog = self.0.intel.catalog();
+        let mut how = How::default();
+        for attack in records.iter().flat_map(|record| means::attacks(record, catalog)) {
+            how.add(attack);
+        }
+        how.write(&mut map)?;
+        if let Some(software) = means::software(records.into_iter(), &subjects, catalog) {
+            let means::Program { named: Named { id, name }, aliases } = software;
+            map.serialize_entry("software", &Software { id, name, alias: aliases })?;
+        }
         map.end()
+    }
+}
+
+/// The records that speak for the actor ahead, and whom they speak of; where none is ahead, all that match.
+fn told<'a>(enrichment: &Enrichment<'a>) -> (Vec<&'a Record>, Vec<Subject<'a>>) {
+    if let Some(actor) = enrichment.leading() {
+        let evidence = actor.evidence();
+        let subjects = evidence.iter().filter_map(|evidence| evidence.via).chain([actor.subject()]);
+        return (evidence.iter().map(|evidence| evidence.found.record()).collect(), subjects.collect());
+    }
+    let found = enrichment.sightings().iter().flat_map(|sighting| sighting.matches());
+    (found.map(|found| found.record()).collect(), Vec::new())
+}
+
+#[derive(serde::Serialize)]
+struct Software<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    alias: &'a [String],
+}
+
+/// `threat.technique` and `threat.tactic`.
+#[derive(Default)]
+struct How<'a> {
+    techniques: Vec<Named<'a>>,
+    sub_techniques: Vec<Named<'a>>,
+    tactics: Vec<Named<'a>>,
+}
+
+impl<'a> How<'a> {
+    fn add(&mut self, attack: means::Attack<'a>) {
+        for (list, named) in [
+            (&mut self.techniques, attack.technique),
+            (&mut self.sub_techniques, attack.sub_technique),
+            (&mut self.tactics, attack.tactic),
+        ] {
+            named.into_iter().for_each(|named| named.add_to(list));
+        }
+    }
+
+    fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+        if !self.techniques.is_empty() || !self.tactics.is_empty() {
+            map.serialize_entry("framework", "MITRE ATT&CK")?;
+        }
+        if !self.techniques.is_empty() {
+            let subtechnique = Lists::of(&self.sub_techniques);
+            let subtechnique = (!self.sub_techniques.is_empty()).then_some(subtechnique);
+            map.serialize_entry("technique", &Technique { lists: Lists::of(&self.techniques), subtechnique })?;
+        }
+        if !self.tactics.is_empty() {
+            map.serialize_entry("tactic", &Lists::of(&self.tactics))?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(serde::Serialize)]
+struct Technique<'a> {
+    #[serde(flatten)]
+    lists: Lists<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subtechnique: Option<Lists<'a>>,
+}
+
+/// Ids and names. Whoever reads both takes the first name for that of the first id: so there are names only if each id has one.
+#[derive(serde::Serialize)]
+struct Lists<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    id: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    name: Vec<&'a str>,
+}
+
+impl<'a> Lists<'a> {
+    fn of(list: &[Named<'a>]) -> Self {
+        let with_id = list.iter().filter(|named| named.id.is_some());
+        let id: Vec<_> = with_id.clone().filter_map(|named| named.id).collect();
+        let name: Vec<_> = with_id.filter_map(|named| named.name).collect();
+        let without_id = list.iter().filter(|named| named.id.is_none()).filter_map(|named| named.name);
+        let name = if name.len() == id.len() { name.into_iter().chain(without_id).collect() } else { Vec::new() };
+        Self { id, name }
+    }
+}
+
+/// What matched, by sort: where analysts pivot.
+#[derive(serde::Serialize, Default)]
+struct Related {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ip: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hosts: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hash: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    user: Vec<String>,
+}
+
+impl Related {
+    fn of(enrichment: &Enrichment<'_>) -> Self {
+        let mut related = Self::default();
+        for sighting in enrichment.sightings().iter().filter(|sighting| sighting.matches().next().is_some()) {
+            let observable = sighting.observable();
+            let list = match observable.kind() {
+                Kind::Ip => &mut related.ip,
+                Kind::Domain => &mut related.hosts,
+                Kind::UserName => &mut related.user,
+                kind if kind.shape() == Shape::Digest => &mut related.hash,
+                _ => continue,
+            };
+            let text = observable.to_string();
+            if !list.contains(&text) {
+                list.push(text);
+            }
+        }
+        related
+    }
+
+    fn is_empty(&self) -> bool {
+        [&self.ip, &self.hosts, &self.hash, &self.user].into_iter().all(Vec::is_empty)
     }
 }
 
@@ -184,7 +323,7 @@ impl Serialize for Enrichments<'_, '_> {
                         kind,
                         occurred: occurred.as_deref(),
                     },
-                    stormtag: OwnOfMatch::new(&found, &speaks),
+                    stormtag: own::OfMatch::new(sighting, &found, &speaks),
                 })?;
             }
         }
@@ -197,7 +336,7 @@ impl Serialize for Enrichments<'_, '_> {
 struct Element<'a> {
     indicator: Indicator<'a>,
     matched: At<'a>,
-    stormtag: OwnOfMatch<'a>,
+    stormtag: own::OfMatch<'a>,
 }
 
 /// Where in the event it was found.
@@ -286,94 +425,6 @@ impl Serialize for Indicator<'_> {
         }
         map.end()
     }
-}
-
-/// What the record says for which ECS has no word.
-#[derive(serde::Serialize)]
-struct OwnOfMatch<'a> {
-    confidence: u8,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    campaigns: &'a [Box<str>],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    actors: &'a [Box<str>],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    malware: &'a [Box<str>],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    techniques: &'a [Box<str>],
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    tags: &'a [Box<str>],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    severity: Option<Severity>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    known_as: Option<Allowed<'a>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    attributions: Vec<SpokenFor<'a>>,
-}
-
-impl<'a> OwnOfMatch<'a> {
-    fn new(found: &Match<'a>, speaks: &Speaks<'a>) -> Self {
-        let Record { confidence, campaigns, actors, malware, techniques, tags, severity, role, .. } = found.record();
-        Self {
-            confidence: *confidence,
-            campaigns,
-            actors,
-            malware,
-            techniques,
-            tags,
-            severity: *severity,
-            role: role.as_deref(),
-            known_as: found.informed_by(),
-            attributions: speaks.of(found).collect(),
-        }
-    }
-}
-
-/// Whom a match speaks for, and how strongly.
-#[derive(serde::Serialize)]
-struct SpokenFor<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    name: &'a str,
-    strength: u8,
-}
-
-/// For each match that is evidence, whom it speaks for and how strongly; in the order of the attributions.
-struct Speaks<'a>(Vec<(Evident, Subject<'a>, f64)>);
-
-/// An indicator, and the record on it.
-type Evident = (Identity, *const Record);
-
-impl<'a> Speaks<'a> {
-    fn new(enrichment: &Enrichment<'a>) -> Self {
-        let mut speaks = Vec::new();
-        for attribution in enrichment.attributions() {
-            for evidence in attribution.evidence() {
-                speaks.push((evident(&evidence.found), attribution.subject(), evidence.strength()));
-            }
-        }
-        speaks.sort_by_key(|&(evident, ..)| evident);
-        Self(speaks)
-    }
-
-    fn of(&self, found: &Match<'_>) -> impl Iterator<Item = SpokenFor<'a>> {
-        let sought = evident(found);
-        let from = self.0.partition_point(|&(evident, ..)| evident < sought);
-        let told = self.0.iter().skip(from).take_while(move |&&(evident, ..)| evident == sought);
-        told.map(|&(_, subject, strength)| SpokenFor {
-            kind: own::kind(subject),
-            id: subject.id(),
-            name: subject.name(),
-            strength: own::percent(strength),
-        })
-    }
-}
-
-fn evident(found: &Match<'_>) -> Evident {
-    (found.identity(), std::ptr::from_ref(found.record()))
 }
 
 /// ECS's four words, at the borders of STIX 2.1's scale (Appendix A).

@@ -1,8 +1,11 @@
 //! Schemas: from an enrichment to what is merged into the event.
 
 mod ecs;
+mod means;
 mod native;
+mod ocsf;
 mod own;
+mod sightings;
 mod splice;
 mod stamp;
 
@@ -14,7 +17,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use crate::enrichment::Enrichment;
 
 pub(crate) use ecs::has_as;
-pub(crate) use splice::splice;
+pub(crate) use sightings::bundle;
+pub(crate) use splice::{splice, splice_places};
 pub use stamp::Stamp;
 
 use ecs::EcsLocation;
@@ -23,7 +27,8 @@ use ecs::EcsLocation;
 ///
 /// | | |
 /// |---|---|
-/// | `Ecs` | Elastic Common Schema 9: `threat.enrichments[]` with the attribution of each match under `stormtag`, `threat.group` from the best attribution, `as` and `geo` beside the address |
+/// | `Ecs` | Elastic Common Schema 9: `threat.enrichments[]` with the attribution of each match under `stormtag`; `threat.group` from the best attribution, `threat.software`, `.technique` and `.tactic` as its records name them; `related`; `as` and `geo` beside the address |
+/// | `Ocsf` | Open Cybersecurity Schema Framework 1.x: `osint[]`, `observables[]` and `enrichments[]`, `autonomous_system` and `location` in the endpoints, for events that are in OCSF |
 /// | `Native` | one object `stormtag` with all there is |
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[non_exhaustive]
@@ -31,24 +36,32 @@ pub enum Schema {
     /// Elastic Common Schema.
     #[default]
     Ecs,
+    /// Open Cybersecurity Schema Framework, with its profile `osint`.
+    Ocsf,
     /// One object, `stormtag`.
     Native,
 }
 
 impl Schema {
-    /// The name in configurations: `ecs`, `native`.
+    /// All of them.
+    pub const ALL: &[Self] = &[Self::Ecs, Self::Ocsf, Self::Native];
+
+    /// The name in configurations: `ecs`, `ocsf`, `native`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ecs => "ecs",
+            Self::Ocsf => "ocsf",
             Self::Native => "native",
         }
     }
 
-    /// The objects at the top of an event that are written into whatever the field map says.
+    /// The objects at the top of an event that are written into whatever the field map says, and looked for while it is read. What is
+    /// merged into the event afterwards needs none.
     pub(crate) const fn objects(self) -> &'static [&'static str] {
         match self {
             Self::Ecs => &["threat", "stormtag"],
+            Self::Ocsf => &[],
             Self::Native => &["stormtag"],
         }
     }
@@ -57,7 +70,7 @@ impl Schema {
     pub(crate) fn written_into(self, object: &str) -> &'static [&'static str] {
         match object {
             "stormtag" => &["attributions", "withheld", "locations", "matches", "generation"],
-            "threat" => &["enrichments", "group"],
+            "threat" => &["enrichments", "framework", "group", "software", "tactic", "technique"],
             _ => &["as", "geo"],
         }
     }
@@ -73,17 +86,13 @@ impl FromStr for Schema {
     type Err = UnknownSchema;
 
     fn from_str(text: &str) -> Result<Self, UnknownSchema> {
-        match text {
-            "ecs" => Ok(Self::Ecs),
-            "native" => Ok(Self::Native),
-            _ => Err(UnknownSchema),
-        }
+        Self::ALL.iter().find(|schema| schema.name() == text).copied().ok_or(UnknownSchema)
     }
 }
 
 /// Not the name of a schema.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("expected the name of a schema: ecs or native")]
+#[error("expected the name of a schema: ecs, ocsf or native")]
 #[non_exhaustive]
 pub struct UnknownSchema;
 
@@ -118,6 +127,7 @@ impl Serialize for Patch<'_, '_> {
                     ecs::Matched(enrichment).write(&mut map)?;
                 }
             }
+            Schema::Ocsf => ocsf::write(enrichment, &mut map)?,
             Schema::Native => {
                 if !enrichment.is_empty() {
                     map.serialize_entry("stormtag", &native::Native::new(enrichment))?;

@@ -17,9 +17,9 @@ pub(super) struct Native<'e, 'a> {
     #[serde(skip_serializing_if = "Locations::is_empty")]
     locations: Locations<'e, 'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    matches: Vec<Matched<'a>>,
+    matches: Vec<Matched<'e>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    withheld: Vec<Withheld<'a>>,
+    withheld: Vec<Withheld<'e>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attributions: Vec<Attributed<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,6 +55,9 @@ struct Location<'a> {
 #[derive(Serialize)]
 struct Matched<'a> {
     field: &'a str,
+    /// Where exactly it was found, if that is not the field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
     value: String,
     kind: Kind,
     indicator: Cow<'a, str>,
@@ -68,6 +71,7 @@ impl<'e, 'a> Native<'e, 'a> {
         let matches = enrichment.sightings().iter().flat_map(|sighting| {
             sighting.matches().map(|found| Matched {
                 field: sighting.field(),
+                path: sighting.path.as_deref(),
                 value: sighting.observable().to_string(),
                 kind: found.kind(),
                 indicator: found.indicator(),

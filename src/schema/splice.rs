@@ -3,30 +3,63 @@
 //! Most lines have nothing where output goes: what is said of addresses is copied, as the databases keep it, to the ends of objects
 //! that were noted when it was read. All others take the way of [`merge`], which gives the same.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Patch, Schema, ecs};
 use crate::enrichment::{Enrichment, LocatedAt};
 use crate::event::{Line, Mapping, Object, merge};
+use crate::geo::{Geo, Text};
 
 /// Appends the line with the enrichment in it.
-#[inline]
 pub(crate) fn splice(line: &[u8], found: &Line, enrichment: &Enrichment<'_>, mapping: &Mapping, out: &mut Vec<u8>) {
     if enrichment.is_empty() {
         out.extend_from_slice(line);
         return;
     }
     let start = out.len();
-    let spliced = match mapping.schema {
+    let spliced = match (mapping.schema, enrichment.intel.geo()) {
         _ if found.repeated => None,
-        Schema::Ecs => ecs_members(line, found, enrichment, mapping, out),
-        Schema::Native => native_members(line, found, enrichment, out),
+        (Schema::Ecs, geo) => {
+            let matched = Some(enrichment).filter(|enrichment| !enrichment.sightings().is_empty());
+            ecs_members(line, found, enrichment.located, geo, matched, mapping, out)
+        }
+        (Schema::Native, _) => native_members(line, found, enrichment, out),
+        (Schema::Ocsf, _) => None,
     };
     if spliced.is_none() {
         out.truncate(start);
         merged(line, enrichment, mapping.schema, out);
     }
+}
+
+/// As [`splice`], where nothing matched: appends the line with what the databases say of its addresses. Says whether it could; if not,
+/// nothing is appended.
+#[inline]
+pub(crate) fn splice_places(
+    line: &[u8],
+    found: &Line,
+    located: &[LocatedAt],
+    geo: Option<&Geo>,
+    mapping: &Mapping,
+    out: &mut Vec<u8>,
+) -> bool {
+    if located.is_empty() {
+        out.extend_from_slice(line);
+        return true;
+    }
+    if mapping.schema != Schema::Ecs || found.repeated {
+        return false;
+    }
+    let start = out.len();
+    let spliced = ecs_members(line, found, located, geo, None, mapping, out).is_some();
+    if !spliced {
+        out.truncate(start);
+    }
+    spliced
 }
 
 #[cold]
@@ -45,19 +78,20 @@ const ENTITIES: usize = 8;
 struct Described<'g> {
     /// The number of its target.
     number: u8,
-    /// `"as":{…}` and `"geo":{…}`; either may be empty.
-    asn: &'g [u8],
-    geo: &'g [u8],
+    text: Text<'g>,
 }
 
 impl Described<'_> {
+    #[inline]
     fn write(&self, out: &mut Vec<u8>) {
-        out.reserve(self.asn.len() + self.geo.len() + 2);
-        out.extend_from_slice(self.asn);
-        if !self.asn.is_empty() && !self.geo.is_empty() {
+        let Text { asn, geo: [area, place] } = self.text;
+        out.reserve(asn.len() + area.len() + place.len() + 2);
+        out.extend_from_slice(asn);
+        if !asn.is_empty() && self.text.has_geo() {
             out.push(b',');
         }
-        out.extend_from_slice(self.geo);
+        out.extend_from_slice(area);
+        out.extend_from_slice(place);
     }
 }
 
@@ -65,20 +99,24 @@ impl Described<'_> {
 fn ecs_members(
     line: &[u8],
     found: &Line,
-    enrichment: &Enrichment<'_>,
+    located: &[LocatedAt],
+    geo: Option<&Geo>,
+    matched: Option<&Enrichment<'_>>,
     mapping: &Mapping,
     out: &mut Vec<u8>,
 ) -> Option<()> {
     let mut all = [Described::default(); ENTITIES];
     let mut count = 0;
     let (mut is_there, mut is_dotted) = (false, false);
-    for &LocatedAt { field, written, .. } in enrichment.located {
+    for &LocatedAt { field, written, .. } in located {
         let Some((number, with_as)) = mapping.described_in(field) else { continue };
-        let (asn, geo) = enrichment.intel.geo()?.text(written);
-        let asn = if with_as { asn } else { &[] };
+        let mut text = geo?.text(written);
+        if !with_as {
+            text.asn = &[];
+        }
         // Of several addresses of one entity the first in the order of the map of which something can be said.
         let earlier = all.get(..count)?.iter().any(|other| other.number == number);
-        if earlier || asn.is_empty() && geo.is_empty() {
+        if earlier || text.asn.is_empty() && !text.has_geo() {
             continue;
         }
         let target = found.target(number);
@@ -87,7 +125,7 @@ fn ecs_members(
         }
         is_there |= target.object.is_some();
         is_dotted |= target.dotted;
-        *all.get_mut(count)? = Described { number, asn, geo };
+        *all.get_mut(count)? = Described { number, text };
         count += 1;
     }
     let described = all.get_mut(..count)?;
@@ -107,12 +145,15 @@ fn ecs_members(
         }
         let opening = mapping.openings.get(usize::from(entity.number))?;
         // The first member of all has no comma.
-        let has_members = std::mem::replace(&mut ends.members, true);
-        out.extend_from_slice(opening.get(usize::from(!has_members)..)?);
+        if std::mem::replace(&mut ends.members, true) {
+            opening.write(out);
+        } else {
+            opening.write_first(out);
+        }
         entity.write(out);
         out.push(b'}');
     }
-    if !enrichment.sightings().is_empty() {
+    if let Some(enrichment) = matched {
         threat(found, enrichment, &mut ends, out)?;
     }
     ends.finish(out);
@@ -141,21 +182,29 @@ fn inside(found: &Line, described: &mut [Described<'_>], ends: &mut Ends<'_>, ou
 
 /// Beside `"source.ip"` goes `"source.as"`.
 fn beside(name: &str, entity: &Described<'_>, ends: &mut Ends<'_>, out: &mut Vec<u8>) {
-    for member in [entity.asn, entity.geo] {
-        if let Some(rest) = member.strip_prefix(b"\"") {
+    for member in [[entity.text.asn, &[]], entity.text.geo] {
+        if let Some(rest) = member[0].strip_prefix(b"\"") {
             ends.comma(out);
             out.push(b'"');
             out.extend_from_slice(name.as_bytes());
             out.push(b'.');
             out.extend_from_slice(rest);
+            out.extend_from_slice(member[1]);
         }
     }
 }
+
+static RELATED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("related"));
+static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(r"\u00"));
 
 /// Writes what matched, unless something of it is in the way.
 fn threat(found: &Line, enrichment: &Enrichment<'_>, ends: &mut Ends<'_>, out: &mut Vec<u8>) -> Option<()> {
     let mut objects = found.targets.iter().take(Schema::Ecs.objects().len());
     if objects.any(|target| target.object.is_some() || target.dotted || target.taken) {
+        return None;
+    }
+    // Many events bring `related`, perhaps with escapes. It is looked for where something matched, so that it costs the others nothing.
+    if RELATED.find(ends.line).is_some() || ESCAPE.find(ends.line).is_some() {
         return None;
     }
     ends.members(&ecs::Matched(enrichment), out)

@@ -25,13 +25,15 @@ fn the_checks_of_this_file_can_fail() {
 #[test]
 fn the_sample_events() {
     let events = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/events.ndjson")).unwrap();
-    for schema in SCHEMAS {
+    for &schema in SCHEMAS {
         for map in MAPS.iter().map(Some).chain([None]) {
             let mut doors = Doors::new(&SAMPLE, schema, map.copied());
             for line in events.split(|&byte| byte == b'\n') {
                 doors.check(line).unwrap();
             }
-            assert!(doors.changed > 4, "{map:?} {}", doors.changed);
+            // None of the samples is in OCSF, whose map knows the time and little else of them.
+            let least = if map == Some(&"ocsf") { 0 } else { 5 };
+            assert!(doors.changed >= least, "{map:?} {}", doors.changed);
         }
     }
 }
@@ -85,7 +87,7 @@ fn every_event_of_the_real_data() {
         for entry in fs::read_dir(data.join("events").join(folder)).unwrap() {
             let path = entry.unwrap().path();
             let lines = lines(&path);
-            for schema in SCHEMAS {
+            for &schema in SCHEMAS {
                 let mut all = Doors::new(&live, schema, None);
                 for (line, number) in lines.iter().zip(1..) {
                     all.check(line).unwrap_or_else(|why| panic!("{}:{number}: {schema}: {why}", path.display()));
@@ -153,7 +155,7 @@ fn what_is_no_json_object_passes_byte_for_byte() {
         vec![0xff; 100],
     ])
     .collect();
-    for schema in SCHEMAS {
+    for &schema in SCHEMAS {
         let mut doors = Doors::new(&SAMPLE, schema, None);
         for line in &refused {
             doors.check(line).unwrap();
@@ -167,6 +169,26 @@ fn what_is_no_json_object_passes_byte_for_byte() {
         }
         assert_eq!(doors.bytes.counters().not_json, 2 * refused.len() as u64);
         assert_eq!(doors.bytes.counters().events_matched, 2);
+    }
+}
+
+#[test]
+fn what_is_related_is_joined_however_the_line_spells_it() {
+    let hit = r#""source":{"ip":"45.63.60.39"}"#;
+    for related in [
+        r#""related":{"ip":["10.0.0.1"],"user":["kim"]}"#,
+        r#""related":{"ip":["45.63.60.39"]}"#,
+        r#""related":{"ip":["45.63.60.39",{"a":1}],"hosts":[]}"#,
+        r#""related.ip":["10.0.0.1"]"#,
+        r#""related.user":["kim"],"x":{"related":1}"#,
+        r#""related":"none""#,
+        r#""\u0072elated":{"\u0069p":["45.63.60.3\u0039"]}"#,
+        r#""message":"C:\\users\\related \u00e9""#,
+    ] {
+        for &schema in SCHEMAS {
+            Doors::new(&SAMPLE, schema, None).check(format!("{{{hit},{related}}}").as_bytes()).unwrap();
+            Doors::new(&SAMPLE, schema, None).check(format!("{{{related},{hit}}}").as_bytes()).unwrap();
+        }
     }
 }
 
@@ -198,7 +220,7 @@ fn members_spelled_with_dots_are_seen_whether_a_path_knows_them_or_not() {
         r#"{"source":{"ip":"26.10.20.5","as.number":1}}"#,
         r#"{"query":"login.harvest-mail.example","threat.framework":"x","stormtag.x.y":1}"#,
     ] {
-        for schema in SCHEMAS {
+        for &schema in SCHEMAS {
             Doors::new(&SAMPLE, schema, None).check(line.as_bytes()).unwrap();
         }
     }
@@ -219,7 +241,7 @@ fn a_number_is_the_same_time_however_it_is_written() {
         let line = format!(r#"{{"ts":{number},"id.resp_h":"45.63.60.39"}}"#);
         let event: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(SAMPLE.worker().enrich(&event).time(), expected, "{number}");
-        for schema in SCHEMAS {
+        for &schema in SCHEMAS {
             Doors::new(&SAMPLE, schema, None).check(line.as_bytes()).unwrap();
         }
     }
@@ -338,7 +360,7 @@ proptest! {
 
     #[test]
     fn whatever_stands_where_output_goes(line in event(), stamp in prop::sample::select(vec![Stamp::Nothing, Stamp::Generation])) {
-        for schema in SCHEMAS {
+        for &schema in SCHEMAS {
             let mut doors = Doors::new(&SAMPLE, schema, None);
             doors.bytes.set_stamp(stamp);
             doors.values.set_stamp(stamp);

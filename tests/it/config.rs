@@ -243,7 +243,7 @@ fn mistakes_are_told_with_their_line_and_what_was_expected() {
         ),
         ("[events]\ntime = \"now\"", r#"2: time is "now"; expected a date, such as 2024-01-12T17:00:00Z"#.into()),
         ("[site]\ncountries = [\"Atlantis\"]", r#"1: [site] "Atlantis" is no country; expected an ISO 3166-1 alpha-2 code or a name"#.into()),
-        ("[output]\nschema = \"splunk\"", r#"2: schema is "splunk"; expected one of ecs, native"#.into()),
+        ("[output]\nschema = \"splunk\"", r#"2: schema is "splunk"; expected one of ecs, ocsf, native"#.into()),
         ("[output]\nstamp = \"time\"", r#"2: stamp is "time"; expected one of nothing, generation"#.into()),
         (
             "[reload]\nwhen_empty = \"warning\"",

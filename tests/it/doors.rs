@@ -6,8 +6,8 @@ use std::sync::{Arc, LazyLock};
 use serde_json::{Map, Value};
 use stormtag::{AllowList, Catalog, Feed, FieldMap, Geo, IntelBuilder, Limits, Live, Record, Schema, Worker};
 
-pub(crate) const SCHEMAS: [Schema; 2] = [Schema::Ecs, Schema::Native];
-pub(crate) const MAPS: [&str; 5] = ["ecs", "zeek", "suricata", "flow", "sysmon"];
+pub(crate) const SCHEMAS: &[Schema] = Schema::ALL;
+pub(crate) const MAPS: [&str; 6] = ["ecs", "ocsf", "zeek", "suricata", "flow", "sysmon"];
 
 /// The sample feed, list and databases, and the built-in indicators.
 pub(crate) static SAMPLE: LazyLock<Live> = LazyLock::new(|| Live::new(sample().build().0));
@@ -190,16 +190,19 @@ impl<'de> serde::Deserialize<'de> for Ordered {
     }
 }
 
-/// The documented rule on parsed values: objects merge, arrays append, a scalar already present stays; beside a member that is
+/// The documented rule on parsed values: objects merge, arrays append what they do not hold yet, a scalar already present stays; beside a member that is
 /// spelled with dots goes what is spelled so too.
-fn merge(event: &mut Map<String, Value>, behind: &str, patch: &Map<String, Value>) {
+pub(crate) fn merge(event: &mut Map<String, Value>, behind: &str, patch: &Map<String, Value>) {
     for (name, addition) in patch {
         let key = format!("{behind}{name}");
         let dotted = format!("{key}.");
         let spelled_with_dots = event.keys().any(|other| other.starts_with(&dotted));
         match (event.get_mut(&key), addition) {
             (Some(Value::Object(there)), Value::Object(addition)) => merge(there, "", addition),
-            (Some(Value::Array(there)), Value::Array(addition)) => there.extend(addition.iter().cloned()),
+            (Some(Value::Array(there)), Value::Array(addition)) => {
+                let new: Vec<_> = addition.iter().filter(|item| !there.contains(item)).cloned().collect();
+                there.extend(new);
+            }
             (Some(_), _) => {}
             (None, Value::Object(addition)) if spelled_with_dots => merge(event, &dotted, addition),
             (None, addition) => drop(event.insert(key, addition.clone())),

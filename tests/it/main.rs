@@ -25,6 +25,8 @@ mod formats;
 #[cfg(feature = "compression")]
 mod geo;
 #[cfg(feature = "compression")]
+mod golden;
+#[cfg(feature = "compression")]
 mod known_hits;
 #[cfg(feature = "compression")]
 mod limits;
@@ -33,12 +35,15 @@ mod mmdb;
 #[cfg(feature = "compression")]
 mod naming;
 mod oracle;
+#[cfg(feature = "compression")]
+mod published;
 #[cfg(feature = "config")]
 mod reload;
 mod report;
 mod scoring;
 #[cfg(feature = "config")]
 mod settings;
+mod sightings;
 #[cfg(feature = "compression")]
 mod stix;
 #[cfg(feature = "compression")]

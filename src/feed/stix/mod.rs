@@ -24,6 +24,7 @@ use crate::time;
 ///
 /// | STIX | record |
 /// |---|---|
+/// | `id` | the same |
 /// | `labels`, `indicator_types`, kill-chain phases as `chain:phase` | tags |
 /// | `created_by_ref` | tag `by:NAME`: the source stays the feed's, under which it is counted and allowed |
 /// | `name`, `description` | description |
@@ -65,6 +66,9 @@ pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Re
     }
     Ok(gathering.done())
 }
+
+/// In bytes. A type and a UUID, as the standard has them, take less than 100.
+const LONGEST_ID: usize = 256;
 
 enum Made {
     Indicator(Box<Draft>),
@@ -184,6 +188,7 @@ impl Draft {
     fn fill(&self, id: &str, relations: &Relations, mut indicated: Indicated, making: &mut Making) {
         let Making { record, dated, .. } = making;
         *dated = self.dated;
+        record.id = (!id.is_empty() && id.len() <= LONGEST_ID).then(|| id.into());
         record.confidence = self.confidence.unwrap_or(record.confidence);
         record.valid_from = self.valid_from.or(record.valid_from);
         record.valid_until = self.valid_until.or(record.valid_until);
@@ -292,6 +297,7 @@ mod tests {
             record.actors.sort();
             let texts = |texts: &[&str]| texts.iter().map(|&text| text.into()).collect::<Vec<Box<str>>>();
             let expected = Record {
+                id: Some("indicator--1".into()),
                 confidence: 85,
                 campaigns: texts(&["Operation One"]),
                 actors: texts(&["Person One", "Set One"]),

@@ -7,21 +7,8 @@ use foldhash::fast::RandomState;
 use crate::catalog::is_attack_id;
 use crate::feed::Reason;
 use crate::record::Tlp;
-use crate::stix::Object;
+use crate::stix::{MARKINGS, Object};
 use crate::time;
-
-/// The markings for TLP 1.0 that STIX 2.0 and 2.1 define, and those of the extension for TLP 2.0. Bundles leave them out.
-const MARKINGS: [(&str, Tlp); 9] = [
-    ("marking-definition--613f2e26-407d-48c7-9eca-b8e91df99dc9", Tlp::Clear),
-    ("marking-definition--34098fce-860f-48ae-8e50-ebd3cc5e41da", Tlp::Green),
-    ("marking-definition--f88d31f6-486f-44da-b317-01333bde0b82", Tlp::Amber),
-    ("marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed", Tlp::Red),
-    ("marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487", Tlp::Clear),
-    ("marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb", Tlp::Green),
-    ("marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421", Tlp::Amber),
-    ("marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003", Tlp::AmberStrict),
-    ("marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1", Tlp::Red),
-];
 
 /// Types of objects with names that go into a record.
 const NAMED: [&str; 6] = ["campaign", "intrusion-set", "threat-actor", "malware", "tool", "attack-pattern"];
