@@ -56,6 +56,12 @@ impl Cache {
         Self { seen, hasher: RandomState::default(), snapshot: 0, lower: Vec::new(), hits: 0, misses: 0 }
     }
 
+    /// Forgets everything but how often something was remembered, and makes room for so many values.
+    pub(crate) fn resize(&mut self, capacity: usize) {
+        let (hits, misses) = (self.hits, self.misses);
+        *self = Self { hits, misses, ..Self::new(capacity) };
+    }
+
     /// What the text says, to be used by `see`.
     #[inline]
     pub(crate) fn parse<T>(

@@ -4,6 +4,7 @@ use std::ops::AddAssign;
 
 use serde::Serialize;
 
+use crate::cache::Cache;
 use crate::enrichment::Enrichment;
 use crate::intel::Finding;
 use crate::observable::{Kind, Observable};
@@ -41,9 +42,9 @@ pub struct Counters {
     pub places_over_limit: u64,
     /// Snapshots taken.
     pub refreshes: u64,
-    /// Pieces of output found ready in the cache.
+    /// Values not written in normal form that the worker [remembered](crate::Worker::set_cache).
     pub cache_hits: u64,
-    /// Pieces of output that had to be made.
+    /// Values not written in normal form that it had to bring there. Both stay 0 where nothing is remembered.
     pub cache_misses: u64,
 }
 
@@ -107,6 +108,12 @@ impl Counters {
     #[inline]
     pub(crate) fn invalid(&mut self, kind: Kind) {
         self.invalid.add(kind, 1);
+    }
+
+    /// Takes over how often something was remembered.
+    #[inline]
+    pub(crate) fn remember(&mut self, cache: &Cache) {
+        (self.cache_hits, self.cache_misses) = (cache.hits, cache.misses);
     }
 
     /// Counts what an event's sightings came to.

@@ -6,11 +6,12 @@ use serde::Serialize;
 
 use crate::attribution::{Attribution, attribute, leading};
 use crate::event::{Field, FieldMap};
+use crate::generation::Generation;
 use crate::geo::{Anonymity, Asn, Place, Written};
 use crate::intel::{Finding, Intel, Match};
 use crate::observable::Observable;
 use crate::record::Validity;
-use crate::schema::{Patch, Schema, bundle};
+use crate::schema::{Patch, Schema, Stamp, bundle};
 use crate::site::Site;
 
 /// What was found in one event. Borrows from the worker, not from the event: the host can write into the event while it reads this.
@@ -22,6 +23,7 @@ pub struct Enrichment<'a> {
     pub(crate) sightings: Vec<Sighting<'a>>,
     pub(crate) attributions: Vec<Attribution<'a>>,
     pub(crate) time: Option<i64>,
+    stamp: Stamp,
 }
 
 /// A value of the event that some record covers.
@@ -83,7 +85,18 @@ impl<'a> Enrichment<'a> {
         site: &Site,
     ) -> Self {
         let attributions = if sightings.is_empty() { Vec::new() } else { attribute(intel, &sightings, time, site) };
-        Self { intel, fields, located, in_text, sightings, attributions, time }
+        Self { intel, fields, located, in_text, sightings, attributions, time, stamp: Stamp::Nothing }
+    }
+
+    /// The same, to be written with this.
+    #[inline]
+    pub(crate) fn stamped(self, stamp: Stamp) -> Self {
+        Self { stamp, ..self }
+    }
+
+    /// What is to be written beside what was found.
+    pub(crate) fn stamp(&self) -> Option<Generation> {
+        (self.stamp == Stamp::Generation && !self.sightings.is_empty()).then(|| self.generation())
     }
 
     /// Whether nothing at all is known of the event.
@@ -144,6 +157,12 @@ impl<'a> Enrichment<'a> {
     #[must_use]
     pub fn leading(&self) -> Option<&Attribution<'a>> {
         leading(&self.attributions)
+    }
+
+    /// Names what was known when the event was judged.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.intel.generation()
     }
 
     /// When the event happened, as far as it says; else the worker's clock. Seconds since the epoch, UTC.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::generation::Generation;
 use crate::intel::Intel;
-use crate::worker::Worker;
+use crate::worker::{Settings, Worker};
 
 /// The [`Intel`] in use. Clones share it: keep one where feeds are reloaded, give one to whoever makes workers.
 ///
@@ -37,6 +37,8 @@ struct Shared {
 #[derive(Debug)]
 struct Snapshots {
     current: Arc<Intel>,
+    /// How a configuration says that workers are set up.
+    settings: Option<Arc<Settings>>,
     /// Replaced, and perhaps still held by a worker in the middle of an event: kept, so that the last to let go is never a worker,
     /// who would pay for freeing it.
     retired: Vec<Arc<Intel>>,
@@ -46,16 +48,24 @@ impl Live {
     /// Begins with this snapshot.
     #[must_use]
     pub fn new(intel: Intel) -> Self {
-        let snapshots = Mutex::new(Snapshots { current: Arc::new(intel), retired: Vec::new() });
+        let snapshots = Mutex::new(Snapshots { current: Arc::new(intel), settings: None, retired: Vec::new() });
         Self { shared: Arc::new(Shared { version: AtomicU64::new(0), snapshots }) }
     }
 
     /// Replaces the snapshot. Earlier ones that no worker uses any more are freed here, on the caller's thread; one still in use
     /// is freed by the next call, or by [`reclaim`](Self::reclaim).
     pub fn publish(&self, intel: Intel) {
+        self.publish_with(intel, None);
+    }
+
+    /// As [`publish`](Self::publish), with settings for the workers of a configuration, if they are others than before.
+    pub(crate) fn publish_with(&self, intel: Intel, settings: Option<Settings>) {
         let intel = Arc::new(intel);
         let freed = {
             let mut snapshots = self.lock();
+            if let Some(settings) = settings {
+                snapshots.settings = Some(Arc::new(settings));
+            }
             let old = std::mem::replace(&mut snapshots.current, intel);
             snapshots.retired.push(old);
             self.shared.version.fetch_add(1, Ordering::Release);
@@ -99,10 +109,10 @@ impl Live {
         self.shared.version.load(Ordering::Acquire)
     }
 
-    /// The snapshot in use, with its version.
-    pub(crate) fn current(&self) -> (u64, Arc<Intel>) {
+    /// The snapshot in use, with its version, and the settings that were published with it or before.
+    pub(crate) fn current(&self) -> (u64, Arc<Intel>, Option<Arc<Settings>>) {
         let snapshots = self.lock();
-        (self.version(), snapshots.current.clone())
+        (self.version(), snapshots.current.clone(), snapshots.settings.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, Snapshots> {

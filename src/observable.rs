@@ -180,8 +180,8 @@ impl Kind {
         }
         // `evil.example:8080` and `203.0.113.9:8080` name a service at a host: the host is what can be matched.
         let (host, port) = text.rsplit_once(':')?;
-        (port.bytes().all(|b| b.is_ascii_digit()) && host.contains('.') && normal::name(host).is_ok())
-            .then_some(Kind::Domain)
+        let is_port = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+        (is_port && host.contains('.') && normal::name(host).is_ok()).then_some(Kind::Domain)
     }
 }
 

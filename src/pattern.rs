@@ -150,14 +150,21 @@ fn url(text: &str) -> Result<Body, NotObservable> {
         None => (text, false),
     };
     if !normal::lacks_scheme(text) {
-        let text = normal::url(text)?.into();
-        return Ok(Body::Url { text, any_scheme: false, prefix });
+        let text = normal::url(text)?;
+        // What is cut off, as a fragment, can leave a star at the end.
+        if !prefix && text.ends_with('*') {
+            return url(&text);
+        }
+        return Ok(Body::Url { text: text.into(), any_scheme: false, prefix });
     }
     let whole = format!("http://{}", text.trim_start_matches("//"));
     if whole.get(7..).is_some_and(|rest| rest.starts_with('/')) {
         return Err(NotObservable::PathWithoutHost);
     }
     let text = normal::url(&whole)?;
+    if !prefix && text.ends_with('*') {
+        return url(text.strip_prefix("http://").unwrap_or(&text));
+    }
     let text = text.strip_prefix("http:").unwrap_or(&text).into();
     Ok(Body::Url { text, any_scheme: true, prefix })
 }
@@ -196,6 +203,8 @@ mod tests {
             (Kind::Domain, "evil.example:8080", "evil.example"),
             (Kind::Url, "HTTP://Evil.Example:80/Drop/*", "http://evil.example/Drop/*"),
             (Kind::Url, "evil.example/drop", "evil.example/drop"),
+            (Kind::Url, "http://evil.example/drop/*#part", "http://evil.example/drop/*"),
+            (Kind::Url, "evil.example/*#part", "evil.example/*"),
             (Kind::Sha1, "DA39A3EE5E6B4B0D3255BFEF95601890AFD80709", "da39a3ee5e6b4b0d3255bfef95601890afd80709"),
             (Kind::Asn, "AS64500", "64500"),
         ];
@@ -207,12 +216,22 @@ mod tests {
     }
 
     #[test]
+    fn what_looks_like_a_kind_is_one() {
+        for (text, kind) in [("evil.example:8080", Some(Kind::Domain)), ("evil.example:", None), ("3.9tis:", None)] {
+            assert_eq!(Kind::guess(text), kind, "{text}");
+            assert!(kind.is_none_or(|kind| Pattern::parse(kind, text).is_ok()), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_pattern_says_why() {
         let cases = [
             (Kind::Ip, "203.0.113.0/33", NotObservable::NotAnAddress),
             (Kind::Ip, "203.0.113.9-203.0.113.1", NotObservable::NotAnAddress),
             (Kind::Url, "/gate.php", NotObservable::PathWithoutHost),
             (Kind::Url, "http://evil.example/dro*", NotObservable::PrefixNotAtSlash),
+            (Kind::Url, "http://evil.example/dro*#part", NotObservable::PrefixNotAtSlash),
+            (Kind::Url, "evil.example/dro*#part", NotObservable::PrefixNotAtSlash),
             (Kind::CommandLine, " ", NotObservable::Empty),
         ];
         for (kind, text, why) in cases {

@@ -151,7 +151,7 @@ impl Report {
     }
 
     /// Records that an allow-list silences at the very place they speak of, or by a substring or an expression. A URL without a scheme
-    /// is two places.
+    /// counts by what becomes of it as `http`.
     #[must_use]
     pub fn suppressed(&self) -> u64 {
         self.sum(SourceReport::suppressed)

@@ -9,7 +9,7 @@ const MILLIS_FROM: i64 = 100_000_000_000;
 
 /// The second that a cell of a feed names.
 ///
-/// Reads RFC 3339 (the zone may be missing, which is UTC, or be written `+0000`), `2024-01-03`, `1/3/2024` (month first, with or
+/// Reads RFC 3339 (the zone may be missing, which is UTC, or be written `+0000`), `2024-01-03`, `20240103`, `1/3/2024` (month first, with or
 /// without a time of day), `2024-01`, and seconds or milliseconds since the epoch. A day or a month is its first second.
 pub(crate) fn seconds(text: &str) -> Option<i64> {
     let text = text.trim();
@@ -19,6 +19,12 @@ pub(crate) fn seconds(text: &str) -> Option<i64> {
     }
     if text.len() == 7 && text.get(4..5) == Some("-") {
         return utc(format!("{text}-01").parse().ok()?);
+    }
+    if text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit()) {
+        let (year, day) = text.split_at_checked(4)?;
+        let (month, day) = day.split_at_checked(2)?;
+        let date = Date::new(year.parse().ok()?, month.parse().ok()?, day.parse().ok()?).ok()?;
+        return utc(date.to_datetime(jiff::civil::Time::midnight()));
     }
     event_time(text)
 }
@@ -151,6 +157,8 @@ mod tests {
     fn a_month_is_its_first_day() {
         assert_eq!(seconds("2018-03"), Some(1_519_862_400));
         assert_eq!((seconds("2018-13"), event_time("2018-03")), (None, None));
+        assert_eq!((seconds("20180324"), event_time("20180324")), (Some(1_521_849_600), None));
+        assert_eq!((seconds("20181324"), seconds("2018032")), (None, None));
     }
 
     #[test]

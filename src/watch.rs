@@ -199,8 +199,8 @@ impl Notifications {
         let config = reloader.config();
         let feeds = config.feeds.iter().map(|feed| &feed.path);
         let allow = config.allow.iter().map(|list| &list.path);
-        let paths = feeds.chain(allow).chain(&config.catalogs).chain(&config.databases);
-        let folders: BTreeSet<_> = paths.flat_map(|path| directories(path)).collect();
+        let paths = feeds.chain(allow).chain(&config.catalogs).chain(&config.databases).map(PathBuf::as_path);
+        let folders: BTreeSet<_> = paths.chain(config.own_files()).flat_map(directories).collect();
         let mut all = true;
         for gone in self.folders.difference(&folders) {
             let _ = watcher.unwatch(gone);

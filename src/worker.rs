@@ -1,6 +1,7 @@
 //! Workers: one a thread.
 
 mod behave;
+mod settings;
 mod sought;
 mod text;
 
@@ -14,10 +15,12 @@ use crate::intel::{Ahead, Finding, Intel};
 use crate::live::Live;
 use crate::normal::{self, NotObservable};
 use crate::observable::{Kind, Observable};
-use crate::schema::{Schema, splice, splice_places};
+use crate::schema::{Schema, Stamp, splice, splice_places};
 use crate::site::Site;
 use sought::Sought;
 use text::Texts;
+
+pub(crate) use settings::Settings;
 
 /// Enriches events on one thread: own snapshot, own cache, own counters. Nothing it does on the way of an event is shared.
 ///
@@ -40,9 +43,12 @@ pub struct Worker {
     live: Live,
     version: u64,
     intel: Arc<Intel>,
+    /// How the file of its configuration says that it is set up.
+    follows: Option<Arc<Settings>>,
     mapping: Mapping,
     clock: Option<i64>,
     site: Site,
+    stamp: Stamp,
     counters: Counters,
     cache: Cache,
     scan: Scan,
@@ -57,13 +63,30 @@ pub struct Worker {
 
 impl Worker {
     pub(crate) fn new(live: Live) -> Self {
-        let (version, intel) = live.current();
+        let (version, intel, _) = live.current();
         let mapping = Mapping::new(FieldMap::builtin(), Schema::default());
         let (scan, lines) = (mapping.scan(), vec![mapping.line()]);
         let (counters, cache) = (Counters::default(), Cache::new(DEFAULT_CACHE));
         let (ahead, located, texts) = (Vec::new(), Vec::new(), Texts::default());
-        let site = Site::default();
-        Self { live, version, intel, mapping, clock: None, site, counters, cache, scan, lines, ahead, located, texts }
+        let (site, stamp) = (Site::default(), Stamp::default());
+        let (clock, follows) = (None, None);
+        Self {
+            live,
+            version,
+            intel,
+            follows,
+            mapping,
+            clock,
+            site,
+            stamp,
+            counters,
+            cache,
+            scan,
+            lines,
+            ahead,
+            located,
+            texts,
+        }
     }
 
     /// Sets where in events something stands to look up. Defaults to [`FieldMap::builtin`].
@@ -90,10 +113,16 @@ impl Worker {
         self
     }
 
+    /// Sets what is written into events in which something was found, beside what was found. Defaults to [`Stamp::Nothing`].
+    pub fn set_stamp(&mut self, stamp: Stamp) -> &mut Self {
+        self.stamp = stamp;
+        self
+    }
+
     /// Sets how many values the worker remembers that are not written in normal form: names with capital letters, unusual URLs. At
     /// most 2 KiB each, some 200 bytes as a rule. Defaults to 8,192; 0 remembers none. Changes speed, never an answer.
     pub fn set_cache(&mut self, capacity: usize) -> &mut Self {
-        self.cache = Cache::new(capacity);
+        self.cache.resize(capacity);
         self
     }
 
@@ -101,9 +130,19 @@ impl Worker {
     #[inline]
     pub fn refresh(&mut self) {
         if self.live.version() != self.version {
-            (self.version, self.intel) = self.live.current();
-            self.cache.forget_verdicts();
-            self.counters.refreshes += 1;
+            self.take_current();
+        }
+    }
+
+    #[cold]
+    fn take_current(&mut self) {
+        let settings;
+        (self.version, self.intel, settings) = self.live.current();
+        self.cache.forget_verdicts();
+        self.counters.refreshes += 1;
+        if let (Some(old), Some(new)) = (self.follows.take(), settings) {
+            self.follow(&old, &new);
+            self.follows = Some(new);
         }
     }
 
@@ -134,10 +173,11 @@ impl Worker {
     pub fn enrich<E: serde::Serialize + ?Sized>(&mut self, event: &E) -> Enrichment<'_> {
         self.refresh();
         self.counters.events += 1;
-        let Self { intel, mapping, counters, cache, located, texts, clock, site, .. } = self;
+        let Self { intel, mapping, counters, cache, located, texts, clock, site, stamp, .. } = self;
         let mut sought = Sought::new(intel, mapping, counters, cache, located, texts);
         sought.see_event(event);
-        sought.finish(*clock, site)
+        sought.found.counters.remember(sought.cache);
+        sought.finish(*clock, site).stamped(*stamp)
     }
 
     /// Enriches one event as JSON bytes: appends the line to `out` with what was found merged into it, in the words of the
@@ -214,7 +254,7 @@ impl Worker {
     /// Appends a line that has been read to `out`, with what was found. Says whether something matched.
     #[inline]
     fn write(&mut self, number: usize, block: &[u8], out: &mut Vec<u8>) -> bool {
-        let Self { intel, mapping, counters, cache, located, texts, clock, site, lines, ahead, .. } = self;
+        let Self { intel, mapping, counters, cache, located, texts, clock, site, stamp, lines, ahead, .. } = self;
         let Some(found) = lines.get(number) else { return false };
         let line = found.of(block);
         if !found.is_json {
@@ -229,7 +269,7 @@ impl Worker {
         {
             return false;
         }
-        let enrichment = sought.finish(*clock, site);
+        let enrichment = sought.finish(*clock, site).stamped(*stamp);
         splice(line, found, &enrichment, mapping, out);
         enrichment.is_match()
     }

@@ -1,5 +1,6 @@
 //! `stormtag.toml`: what to load, and how workers are set up.
 
+mod origin;
 mod paths;
 mod read;
 
@@ -14,13 +15,15 @@ use crate::intel::Limits;
 use crate::live::Live;
 use crate::reload::Parts;
 use crate::report::Report;
-use crate::schema::Schema;
+use crate::schema::{Schema, Stamp};
 use crate::site::Site;
-use crate::worker::Worker;
+use crate::worker::{Settings, Worker};
 
 #[cfg(feature = "watch")]
 pub(crate) use paths::directories;
 pub(crate) use paths::expand;
+
+use origin::Origin;
 
 /// What to load, and how workers are set up: a `stormtag.toml`, read and checked. Plain data: change what you like before you load.
 ///
@@ -65,7 +68,9 @@ pub struct Config {
     pub site: Site,
     /// In whose words output is written. Defaults to ECS.
     pub schema: Schema,
-    /// Pieces of output that a worker keeps ready; `None`: as [`Worker::set_cache`] has it.
+    /// What is written into events beside what was found. Defaults to nothing.
+    pub stamp: Stamp,
+    /// Values not in normal form that a worker remembers; `None`: as [`Worker::set_cache`] has it.
     pub cache: Option<usize>,
     /// The time, in seconds since the epoch, at which expiry is counted and events without a time of their own are judged; `None`:
     /// they are not. The library keeps no clock: a host that wants *now* sets it.
@@ -80,10 +85,13 @@ pub struct Config {
     pub debounce: Duration,
     /// How often files are looked at by a `Watcher`, whatever notifications say. Defaults to a minute.
     pub poll: Duration,
+    /// The files of its field maps.
+    maps: Vec<PathBuf>,
+    origin: Option<Origin>,
 }
 
 /// Files of one feed.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct FeedFiles {
     /// A file, a folder as MISP publishes feeds, or a pattern of files with `*`, `?`, `[…]` or `**` for any number of folders.
     pub path: PathBuf,
@@ -100,7 +108,7 @@ pub struct FeedFiles {
 }
 
 /// Files of one allow-list.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AllowFiles {
     /// As [`FeedFiles::path`].
     pub path: PathBuf,
@@ -113,7 +121,7 @@ pub struct AllowFiles {
 }
 
 /// Files of behaviours.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BehaviourFiles {
     /// As [`FeedFiles::path`]; what ends in `.yml` or `.yaml` is Sigma.
     pub path: PathBuf,
@@ -161,6 +169,7 @@ impl Default for Config {
             fields: FieldMap::builtin(),
             site: Site::default(),
             schema: Schema::default(),
+            stamp: Stamp::default(),
             cache: None,
             time: None,
             when_empty: WhenEmpty::default(),
@@ -168,12 +177,14 @@ impl Default for Config {
             shrink_from: 100,
             debounce: Duration::from_secs(2),
             poll: Duration::from_secs(60),
+            maps: Vec::new(),
+            origin: None,
         }
     }
 }
 
 impl Config {
-    /// Reads a `stormtag.toml`, and the field maps it names.
+    /// Reads a `stormtag.toml`, and the field maps it names. A [`Reloader`](crate::Reloader) reads them again when they change.
     ///
     /// # Errors
     ///
@@ -183,10 +194,10 @@ impl Config {
         let path = path.as_ref();
         let file = std::fs::File::open(path).map_err(|error| Error::io(path, error))?;
         let text = whole::read(file, path)?;
-        read::config(path, &text)
+        Ok(read::config(path, &text)?.read_from(path))
     }
 
-    /// As [`open`](Self::open), of a text. Relative paths in it count from the folder of `name`, which stands in errors.
+    /// As [`open`](Self::open), of a text, which is not read again. Relative paths in it count from the folder of `name`, which stands in errors.
     ///
     /// # Errors
     ///
@@ -217,11 +228,20 @@ impl Config {
     #[must_use]
     pub fn worker(&self, live: &Live) -> Worker {
         let mut worker = live.worker();
-        worker.set_schema(self.schema).set_fields(self.fields.clone()).set_clock(self.time).set_site(self.site.clone());
-        if let Some(capacity) = self.cache {
-            worker.set_cache(capacity);
-        }
+        worker.set_up(&self.settings(), self.said());
         worker
+    }
+
+    /// How workers are set up.
+    fn settings(&self) -> Settings {
+        Settings {
+            fields: self.fields.clone(),
+            schema: self.schema,
+            stamp: self.stamp,
+            clock: self.time,
+            site: self.site.clone(),
+            cache: self.cache,
+        }
     }
 }
 

@@ -8,11 +8,11 @@ use super::{AllowFiles, BehaviourFiles, Config, FeedFiles, WhenEmpty};
 use crate::document::{Item, Section};
 use crate::error::Error;
 use crate::event::FieldMap;
-use crate::feed::{Columns, Defaults, Format};
+use crate::feed::{Columns, Defaults, Format, Preset};
 use crate::intel::Limits;
 use crate::observable::Kind;
 use crate::record::{Record, Severity, Tlp};
-use crate::schema::Schema;
+use crate::schema::{Schema, Stamp};
 use crate::site::Site;
 use crate::time;
 
@@ -52,9 +52,13 @@ fn feed(mut section: Section<'_>, base: &Path) -> Result<FeedFiles, Error> {
         .transpose()?;
     let kinds = Kind::ALL.iter().map(|kind| kind.name());
     let kind = section.item("kind").map(|item| item.one_of(kinds, |word| word.parse().ok())).transpose()?;
-    let columns = section.item("columns").map(|item| columns(item, format)).transpose()?;
+    let mut columns = section.item("columns").map(|item| columns(item, format)).transpose()?;
+    let preset = section.item("preset").map(|item| preset(&item, format, columns.is_some())).transpose()?;
 
-    let mut record = Record::new("");
+    // What stands here comes before what the preset says.
+    let said = preset.map_or_else(|| Record::new("").into(), Preset::defaults);
+    let (kind, mut record) = (kind.or(said.kind), said.record);
+    columns = columns.or(preset.map(|preset| preset.columns().clone()));
     if let Some(item) = section.item("source") {
         record.source = item.words()?.into();
     }
@@ -97,6 +101,17 @@ fn feed(mut section: Section<'_>, base: &Path) -> Result<FeedFiles, Error> {
         when_empty,
         shrink,
     })
+}
+
+fn preset(item: &Item<'_>, format: Option<Format>, has_columns: bool) -> Result<&'static Preset, Error> {
+    let preset = item.one_of(Preset::all().iter().map(Preset::name), Preset::named)?;
+    if has_columns {
+        return Err(item.error("says which the columns are; leave out either it or columns"));
+    }
+    if format.is_some_and(|format| !matches!(format, Format::Csv | Format::Tsv)) {
+        return Err(item.error("only tables have presets; the format must be csv or tsv, or left out"));
+    }
+    Ok(preset)
 }
 
 fn columns(item: Item<'_>, format: Option<Format>) -> Result<Columns, Error> {
@@ -181,7 +196,7 @@ fn events(mut section: Section<'_>, base: &Path, config: &mut Config) -> Result<
     if let Some(item) = section.item("fields") {
         let mut fields = FieldMap::default();
         for item in item.array("a list of built-in field maps and files")? {
-            fields.extend(field_map(&item, base)?);
+            fields.extend(field_map(&item, base, &mut config.maps)?);
         }
         config.fields = fields;
     }
@@ -198,10 +213,13 @@ fn events(mut section: Section<'_>, base: &Path, config: &mut Config) -> Result<
 }
 
 /// A map of one's own is a file, and has a dot or a slash in its name.
-fn field_map(item: &Item<'_>, base: &Path) -> Result<FieldMap, Error> {
+fn field_map(item: &Item<'_>, base: &Path, maps: &mut Vec<PathBuf>) -> Result<FieldMap, Error> {
     let word = item.words()?;
     if word.contains(['.', '/', '\\']) {
-        return FieldMap::open(base.join(word));
+        let path = base.join(word);
+        let map = FieldMap::open(&path)?;
+        maps.push(path);
+        return Ok(map);
     }
     item.one_of(FieldMap::NAMES.iter().copied(), FieldMap::named)
 }
@@ -217,6 +235,15 @@ fn site(mut section: Section<'_>, config: &mut Config) -> Result<(), Error> {
 fn output(mut section: Section<'_>, config: &mut Config) -> Result<(), Error> {
     if let Some(item) = section.item("schema") {
         config.schema = item.one_of(Schema::ALL.iter().map(|schema| schema.name()), |word| word.parse().ok())?;
+    }
+    if let Some(item) = section.item("stamp") {
+        config.stamp = item.one_of(["nothing", "generation"].into_iter(), |word| {
+            Some(match word {
+                "nothing" => Stamp::Nothing,
+                "generation" => Stamp::Generation,
+                _ => return None,
+            })
+        })?;
     }
     section.finish()
 }

@@ -22,7 +22,7 @@ use crate::observable::Kind;
 /// fields.extend(FieldMap::parse("mine", "client_address  ip  client\nreferrer  url\n")?);
 /// # Ok::<(), stormtag::Error>(())
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct FieldMap {
     fields: Vec<Field>,
 }

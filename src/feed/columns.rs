@@ -58,7 +58,7 @@ macro_rules! columns {
             pub(super) fn positions(&self, header: &[&str]) -> Result<Positions, String> {
                 let find = |name: &Option<String>| match name {
                     None => Ok(None),
-                    Some(name) => match header.iter().position(|other| plain(other).eq(plain(name))) {
+                    Some(name) => match header.iter().position(|other| same(name, other)) {
                         Some(at) => Ok(Some(at)),
                         None => Err(name.clone()),
                     },
@@ -129,6 +129,11 @@ columns! {
     to_ids: "toids";
 }
 
+/// Names that are nothing but signs are compared as they are.
+fn same(name: &str, other: &str) -> bool {
+    name == other || (plain(name).eq(plain(other)) && plain(name).next().is_some())
+}
+
 fn plain(name: &str) -> impl Iterator<Item = char> {
     name.chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_lowercase())
 }
@@ -136,6 +141,13 @@ fn plain(name: &str) -> impl Iterator<Item = char> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_signs_alone_are_not_alike() {
+        let columns = Columns { value: Some("%".into()), ..Columns::default() };
+        assert_eq!(columns.positions(&["", "%"]).map(|at| at.value), Ok(Some(1)));
+        assert_eq!(columns.positions(&["", "$"]).map(|at| at.value), Err("%".to_owned()));
+    }
 
     #[test]
     fn usual_headers_are_understood() {

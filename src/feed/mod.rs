@@ -19,6 +19,7 @@ mod misp;
 pub(crate) mod open;
 mod openioc;
 mod plain;
+mod preset;
 mod rows;
 mod stix;
 mod table;
@@ -37,6 +38,7 @@ pub use format::{Format, UnknownFormat};
 pub(crate) use gathering::stem;
 pub(crate) use lines::Lines;
 pub(crate) use plain::{content, first_column};
+pub use preset::Preset;
 pub use unmatchable::Unmatchable;
 
 use serde::Serialize;
@@ -82,7 +84,7 @@ impl Feed {
 ///
 /// let defaults = Defaults { kind: Some(Kind::Domain), ..Defaults::from(Record::new("my-feed")) };
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Defaults {
     /// What the values are; `None` recognises each by its looks, see [`Kind::guess`].
     pub kind: Option<Kind>,

@@ -11,6 +11,11 @@ const BUFFER: usize = 256 * 1024;
 /// What a file may grow to when it is decompressed, in bytes: a bomb stops here.
 const LARGEST: u64 = 8 << 30;
 
+/// What an xz file may ask for to be decompressed, in KiB: `xz -9` asks for half of it. The reader of zstd has the same limit of its
+/// own.
+#[cfg(feature = "compression")]
+const DICTIONARY: u32 = 128 << 10;
+
 const GZIP: &[u8] = &[0x1f, 0x8b];
 const XZ: &[u8] = &[0xfd, b'7', b'z', b'X', b'Z', 0];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
@@ -72,7 +77,7 @@ fn decompress<'a>(raw: impl BufRead + 'a, compression: Compression, _: &Path) ->
     Ok(match compression {
         // Several members in one file are usual: logs are appended to, and `bgzip` writes nothing else.
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(raw)),
-        Compression::Xz => Box::new(lzma_rust2::XzReader::new(raw, true)),
+        Compression::Xz => Box::new(Xz(lzma_rust2::XzReader::new_mem_limit(raw, true, DICTIONARY))),
         Compression::Zstd => Box::new(Frames { raw: Some(raw), frame: None }),
     })
 }
@@ -81,6 +86,25 @@ fn decompress<'a>(raw: impl BufRead + 'a, compression: Compression, _: &Path) ->
 fn decompress<'a>(_: impl BufRead + 'a, compression: Compression, path: &Path) -> Result<Box<dyn Read + 'a>, Error> {
     let message = format!("compressed ({compression:?}); build stormtag with the feature `compression` to read it");
     Err(Error::format(path, message))
+}
+
+/// An xz file, whose streams say how much memory it takes to read them.
+#[cfg(feature = "compression")]
+struct Xz<R: BufRead>(lzma_rust2::XzReader<R>);
+
+#[cfg(feature = "compression")]
+impl<R: BufRead> Read for Xz<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read(into).map_err(|error| match error.kind() {
+            io::ErrorKind::OutOfMemory => {
+                let most = DICTIONARY >> 10;
+                let message =
+                    format!("takes more than the limit of {most} MiB to decompress; use a smaller dictionary");
+                io::Error::new(io::ErrorKind::InvalidData, message)
+            }
+            _ => error,
+        })
+    }
 }
 
 /// The zstd frames of a file, one after the other: the decoder stops after the first.

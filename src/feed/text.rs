@@ -17,33 +17,34 @@ use crate::observable::Kind;
 ///
 /// What counts is said at [`Extractor`]; what was written against clicking is undone. Where the defaults have a kind, the rest is
 /// ignored with [`Reason::ForeignKind`]. A value that stands in the report again is no second indicator; it is ignored with
-/// [`Reason::Duplicate`]. A line without any is counted in [`Feed::passed`].
+/// [`Reason::Duplicate`]. A line of which nothing is taken is counted in [`Feed::passed`].
 pub(super) fn read(reader: impl BufRead, path: &Path, defaults: &Defaults) -> Result<Feed, Error> {
     let extractor = Extractor::refanging();
     let mut gathering = Gathering::new(path, defaults);
     let record = Records::new(&gathering, defaults).of("", |_| ()).record;
     let mut seen: HashSet<(Kind, String), RandomState> = HashSet::default();
     let (items, failed) = gathering.lines(reader, |gathering, number, text| {
-        let mut none = true;
+        // A line of which nothing was taken or rejected states nothing: that of its kind, or nothing new.
+        let mut nothing = Some(Reason::NoContent);
         extractor.extract(text.as_bytes(), |found| {
-            none = false;
             let kind = found.kind();
             let mut text = found.text();
             if let Some(prefix) = found.prefix() {
                 text = format!("{text}/{prefix}").into();
             }
-            if defaults.kind.is_some_and(|wanted| wanted != kind) {
-                return gathering.leave_out(number, &text, Reason::ForeignKind);
-            }
-            match value::pattern(&text, Said::Kind(kind)) {
-                Ok(pattern) if !seen.insert((kind, pattern.to_string())) => {
-                    gathering.leave_out(number, &text, Reason::Duplicate);
+            let left_out = match value::pattern(&text, Said::Kind(kind)) {
+                _ if defaults.kind.is_some_and(|wanted| wanted != kind) => Reason::ForeignKind,
+                Ok(pattern) if !seen.insert((kind, pattern.to_string())) => Reason::Duplicate,
+                pattern => {
+                    nothing = None;
+                    return gathering.settle(number, &text, pattern, &record);
                 }
-                pattern => gathering.settle(number, &text, pattern, &record),
-            }
+            };
+            gathering.leave_out(number, &text, left_out);
+            nothing = nothing.map(|_| left_out);
         });
-        if none {
-            gathering.pass(number, text, Reason::NoContent);
+        if let Some(reason) = nothing {
+            gathering.pass(number, text, reason);
         }
         Ok(())
     })?;
@@ -81,6 +82,20 @@ http://evil.com/dro*
         assert_eq!(feed.ignored.counts().collect::<Vec<_>>(), [(Reason::Duplicate, 1)]);
         let why = Reason::Value(crate::normal::NotObservable::PrefixNotAtSlash);
         assert_eq!(feed.rejected.counts().collect::<Vec<_>>(), [(why, 1)]);
+    }
+
+    #[test]
+    fn a_line_that_says_nothing_new_is_accounted_for() {
+        let read = |kind| {
+            let defaults = Defaults { kind, ..Record::new("test").into() };
+            read("evil[.]com\nevil.com\n192.0.2.1\n".as_bytes(), Path::new("report.txt"), &defaults).unwrap()
+        };
+        let feed = read(None);
+        assert_eq!((feed.items, feed.used, feed.passed.total()), (3, 2, 1));
+        assert_eq!(feed.passed.counts().collect::<Vec<_>>(), [(Reason::Duplicate, 1)]);
+        let feed = read(Some(Kind::Domain));
+        assert_eq!((feed.items, feed.used), (3, 1));
+        assert_eq!(feed.passed.counts().collect::<Vec<_>>(), [(Reason::ForeignKind, 1), (Reason::Duplicate, 1)]);
     }
 
     #[test]

@@ -90,7 +90,8 @@ pub(crate) fn several(text: &str, said: Said) -> impl Iterator<Item = (&str, Sai
     const BETWEEN: [char; 4] = [',', ';', '\n', ' '];
     let text = text.trim();
     let readable = |said| text.split(BETWEEN).filter(|part| !part.is_empty()).all(|part| pattern(part, said).is_ok());
-    let (apart, said) = if !text.contains(BETWEEN) {
+    // What has nothing between its commas is one part too: one that is no value, and is told so.
+    let (apart, said) = if !text.contains(BETWEEN) || text.trim_matches(BETWEEN).is_empty() {
         (false, said)
     } else {
         match said {
@@ -182,6 +183,8 @@ mod tests {
             ("evil[0-9]{2,3}.example", Said::Kind(Kind::Domain), 1),
             ("my file, new.exe", Said::File, 1),
             ("one", Said::Nothing, 1),
+            (";", Said::Nothing, 1),
+            (", ,", Said::Hash, 1),
         ];
         for (text, said, count) in cases {
             assert_eq!(several(text, said).count(), count, "{text}");

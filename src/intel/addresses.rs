@@ -60,7 +60,7 @@ impl Addresses {
                     let pattern = *patterns.entry(body.clone()).or_insert(next);
                     if matches!(body, Body::Range(_)) && !ranges.insert((pattern, statement.said)) {
                         if let Said::Record { record, .. } = statement.said {
-                            covers.counts.duplicates.add(record);
+                            covers.counts.duplicates.add(1, record);
                         }
                         continue;
                     }
@@ -237,13 +237,13 @@ fn cover_of(same: &[Piece], parent: CoverId, covers: &mut Covers) -> CoverId {
         records.dedup_by(|piece, kept| {
             let same = (piece.pattern, piece.statement.said) == (kept.pattern, kept.statement.said);
             if let (true, Said::Record { record, .. }) = (same, piece.statement.said) {
-                covers.counts.duplicates.add(record);
+                covers.counts.duplicates.add(1, record);
             }
             same
         });
         for piece in records.drain(records.len().min(RECORDS_OF_ONE)..) {
             if let Said::Record { record, .. } = piece.statement.said {
-                covers.counts.too_many.add(record);
+                covers.counts.too_many.add(1, record);
             }
         }
     }

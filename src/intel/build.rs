@@ -379,9 +379,8 @@ impl Shapes {
             Body::Name { name, subdomains } => self.names.push((name, Statement { wide: subdomains, said })),
             Body::Url { text, any_scheme: false, prefix } => self.urls.push((text, Statement { wide: prefix, said })),
             Body::Url { text, any_scheme: true, prefix } => {
-                let statement = Statement { wide: prefix, said };
-                self.urls.push((format!("http:{text}").into(), statement));
-                self.urls.push((format!("https:{text}").into(), statement));
+                self.urls.push((format!("http:{text}").into(), Statement { wide: prefix, said }));
+                self.urls.push((format!("https:{text}").into(), Statement { wide: prefix, said: said.echo() }));
             }
             Body::Digest(bytes) => self.exact(kind).push((bytes, Statement { wide: false, said })),
             Body::Word(word) => self.exact(kind).push((word.into_boxed_bytes(), Statement { wide: false, said })),

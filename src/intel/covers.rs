@@ -102,9 +102,14 @@ impl Covers {
     pub(crate) fn node(&mut self, owner: u32, said: impl Iterator<Item = Said>, parent: CoverId) -> CoverId {
         let first = self.items.len();
         let (mut suppress, mut inform) = (0, 0);
+        self.counts.echoes.clear();
         for said in said {
             match said {
                 Said::Record { record, silenced } => self.items.push(Item { record, silenced }),
+                Said::Echo { record, silenced } => {
+                    self.items.push(Item { record, silenced });
+                    self.counts.echoes.push((record, silenced));
+                }
                 Said::Allowed(list) => {
                     let foremost = if self.only_informs(list) { &mut inform } else { &mut suppress };
                     *foremost = if *foremost == 0 { list } else { list.min(*foremost) };
@@ -119,9 +124,14 @@ impl Covers {
             self.dedup_from(first);
         }
         for over in self.items.drain(self.items.len().min(first + RECORDS_OF_ONE)..) {
-            self.counts.too_many.add(over.record);
+            if !self.counts.is_echo(over.record, over.silenced) {
+                self.counts.too_many.add(1, over.record);
+            }
         }
         for item in self.items.get(first..).unwrap_or_default() {
+            if self.counts.is_echo(item.record, item.silenced) {
+                continue;
+            }
             if suppress != 0 || (item.silenced != 0 && !self.only_informs(item.silenced)) {
                 self.counts.suppressed.push((owner, item.record));
             }
@@ -131,20 +141,31 @@ impl Covers {
         CoverId(self.nodes.len() as u32 - 1)
     }
 
+    /// Keeps one of what is said several times. What is also said where it counts is no echo any more.
     fn dedup_from(&mut self, first: usize) {
-        let mut kept = first;
-        for at in first..self.items.len() {
-            let Some(&item) = self.items.get(at) else { break };
-            if at == first || self.items.get(kept - 1) != Some(&item) {
-                if let Some(slot) = self.items.get_mut(kept) {
-                    *slot = item;
-                }
-                kept += 1;
-            } else {
-                self.counts.duplicates.add(item.record);
+        let Self { items, counts, .. } = self;
+        let echoes = &mut counts.echoes;
+        echoes.sort_unstable();
+        let (mut kept, mut at) = (first, first);
+        let (mut echoed, mut seen) = (0, 0);
+        while let Some(&item) = items.get(at) {
+            let same = |other: &&Item| **other == item;
+            let copies = items.iter().skip(at).take_while(same).count();
+            let of_echoes = echoes.iter().skip(seen).take_while(|&&echo| echo == (item.record, item.silenced)).count();
+            (at, seen) = (at + copies, seen + of_echoes);
+            if of_echoes < copies {
+                counts.duplicates.add((copies - of_echoes - 1) as u64, item.record);
+            } else if let Some(slot) = echoes.get_mut(echoed) {
+                *slot = (item.record, item.silenced);
+                echoed += 1;
             }
+            if let Some(slot) = items.get_mut(kept) {
+                *slot = item;
+            }
+            kept += 1;
         }
-        self.items.truncate(kept);
+        items.truncate(kept);
+        echoes.truncate(echoed);
     }
 
     fn only_informs(&self, list: u32) -> bool {

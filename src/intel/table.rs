@@ -166,8 +166,20 @@ pub(crate) struct Statement {
 pub(crate) enum Said {
     /// A record; `silenced` by the allow-list of that number, from 1.
     Record { record: u32, silenced: u32 },
+    /// A record as before, which the report counts at another key: a URL without a scheme stands at two.
+    Echo { record: u32, silenced: u32 },
     /// The allow-list of that number, from 1.
     Allowed(u32),
+}
+
+impl Said {
+    /// The same at another key.
+    pub(super) fn echo(self) -> Self {
+        match self {
+            Self::Record { record, silenced } => Self::Echo { record, silenced },
+            other => other,
+        }
+    }
 }
 
 /// Keys, each found by its hash.

@@ -24,8 +24,12 @@ use crate::worker::Worker;
 /// every file whole. What a file held is kept, and only files that have changed are read again; databases are shared while none has
 /// changed. That costs the memory of the feeds beside that of the tables.
 ///
-/// What cannot be read, breaks off, or lost too much leaves the last good snapshot in use. The configuration itself and its field
-/// maps are read once.
+/// What cannot be read, breaks off, or lost too much leaves the last good snapshot in use.
+///
+/// A configuration that was [opened](Config::open) from a file is followed too, with its field maps. What it says otherwise than before
+/// takes effect with the snapshot; what you have changed in it yourself stays where the file says what it said. Workers made by
+/// [`Reloader::worker`] or [`Config::worker`] take new settings between two events. A configuration that is wrong is an
+/// [`Outcome::Failed`], and all stays as it was.
 ///
 /// ```
 /// use stormtag::{Config, Outcome};
@@ -45,11 +49,20 @@ pub struct Reloader {
     config: Config,
     live: Live,
     parts: Parts,
-    seen: Look,
+    seen: Seen,
     in_force: InForce,
     report: Arc<Report>,
     /// What was not published, and why: it need not be read again.
-    refused: Option<(Look, Outcome)>,
+    refused: Option<(Seen, Outcome)>,
+}
+
+/// Everything that was looked at.
+#[derive(Clone, PartialEq, Debug)]
+struct Seen {
+    /// The files of the configuration itself.
+    own: Look,
+    /// The files that it names.
+    files: Look,
 }
 
 /// What a look at the files led to.
@@ -122,9 +135,12 @@ impl Config {
 
 impl Reloader {
     fn new(config: Config) -> Result<Self, Error> {
+        // It may have changed since it was opened. What changes after the look is seen by the first check.
+        let own = Parts::look_at_own(&config);
+        let config = config.read_again()?;
         let parts = Parts::default().load(&config)?;
         let (intel, report, in_force) = parts.build(&config)?;
-        let (live, seen) = (Live::new(intel), parts.seen());
+        let (live, seen) = (Live::new(intel), Seen { own, files: parts.seen() });
         Ok(Self { config, live, parts, seen, in_force, report: Arc::new(report), refused: None })
     }
 
@@ -183,29 +199,32 @@ impl Reloader {
     }
 
     fn look(&mut self, force: bool, pause: &mut dyn FnMut(Duration) -> bool) -> Outcome {
-        let mut look = Parts::look(&self.config);
+        let mut view = self.view();
         for _ in 0..LOOKS {
-            if let Some(outcome) = self.known(&look, force) {
+            if let Some(outcome) = self.known(&view, force) {
                 return outcome;
             }
             if !self.config.debounce.is_zero() {
                 if !pause(self.config.debounce) {
                     return Outcome::Unchanged;
                 }
-                let again = Parts::look(&self.config);
-                if !same(&look, &again) {
-                    look = again;
+                let again = self.view();
+                if !same(&view, &again) {
+                    view = again;
                     continue;
                 }
             }
-            let seen = match look {
-                Ok(seen) => seen,
+            let (config, seen) = match view {
+                Ok(view) => view,
                 Err(error) => return Outcome::Failed(error.into()),
             };
-            match self.parts.load(&self.config) {
+            match self.parts.load(&config) {
                 // It has changed while it was read.
-                Ok(parts) if parts.seen() != seen => look = Ok(parts.seen()),
-                Ok(parts) => return self.publish(parts, seen, force),
+                Ok(parts) if parts.seen() != seen.files => {
+                    let files = parts.seen();
+                    view = Ok((config, Seen { files, ..seen }));
+                }
+                Ok(parts) => return self.publish(config, parts, seen, force),
                 Err(error) => return self.refuse(seen, Outcome::Failed(error.into())),
             }
         }
@@ -214,52 +233,65 @@ impl Reloader {
         Outcome::Failed(Arc::new(Error::format(path, format!("the files do not come to rest within {LOOKS} looks"))))
     }
 
-    /// What is to be said of what was seen before.
-    fn known(&self, look: &Result<Look, Error>, force: bool) -> Option<Outcome> {
-        let look = look.as_ref().ok()?;
-        if *look == self.seen {
-            return Some(Outcome::Unchanged);
+    /// The configuration as it is now, and a look at all files.
+    fn view(&self) -> Result<(Config, Seen), Error> {
+        let mut own = Parts::look_at_own(&self.config);
+        let mut config = self.config.clone();
+        if own != self.seen.own {
+            // Twice, for it may name other field maps now, and what is read must be no older than what was looked at.
+            own = Parts::look_at_own(&config.read_again()?);
+            config = config.read_again()?;
         }
-        self.refused.as_ref().filter(|(refused, _)| refused == look && !force).map(|(_, outcome)| outcome.clone())
+        let files = Parts::look(&config)?;
+        Ok((config, Seen { own, files }))
     }
 
-    fn publish(&mut self, parts: Parts, seen: Look, force: bool) -> Outcome {
+    /// What is to be said of what was seen before.
+    fn known(&self, view: &Result<(Config, Seen), Error>, force: bool) -> Option<Outcome> {
+        let (_, seen) = view.as_ref().ok()?;
+        if *seen == self.seen {
+            return Some(Outcome::Unchanged);
+        }
+        self.refused.as_ref().filter(|(refused, _)| refused == seen && !force).map(|(_, outcome)| outcome.clone())
+    }
+
+    fn publish(&mut self, config: Config, parts: Parts, seen: Seen, force: bool) -> Outcome {
         if let Some(error) = parts.broken_off(&self.parts).filter(|_| !force) {
             return self.refuse(seen, Outcome::Failed(error.into()));
         }
-        let (intel, report, in_force) = match parts.build(&self.config) {
+        let (intel, report, in_force) = match parts.build(&config) {
             Ok(built) => built,
             Err(error) => return self.refuse(seen, Outcome::Failed(error.into())),
         };
-        if let Some(shrunken) = self.shrunken(&report, &in_force).filter(|_| !force) {
+        if let Some(shrunken) = self.shrunken(&config, &report, &in_force).filter(|_| !force) {
             return self.refuse(seen, shrunken);
         }
         let old = self.live.snapshot();
-        self.live.publish(intel);
+        self.live.publish_with(intel, config.said());
         let new = self.live.snapshot();
-        (self.parts, self.seen, self.in_force) = (parts, seen, in_force);
+        (self.config, self.parts, self.seen, self.in_force) = (config, parts, seen, in_force);
         self.report = Arc::new(report);
         Outcome::Published { report: Arc::clone(&self.report), old, new }
     }
 
-    fn refuse(&mut self, seen: Look, outcome: Outcome) -> Outcome {
+    fn refuse(&mut self, seen: Seen, outcome: Outcome) -> Outcome {
         self.refused = Some((seen, outcome.clone()));
         outcome
     }
 
     /// What has lost more than it may: a feed, or all together.
-    fn shrunken(&self, report: &Report, in_force: &InForce) -> Option<Outcome> {
+    fn shrunken(&self, config: &Config, report: &Report, in_force: &InForce) -> Option<Outcome> {
         let lost = |old: u64, new: u64, may: f64| {
-            old >= self.config.shrink_from.max(1) && old.saturating_sub(new) as f64 > old as f64 * may
+            old >= config.shrink_from.max(1) && old.saturating_sub(new) as f64 > old as f64 * may
         };
-        let feeds = self.config.feeds.iter().zip(self.in_force.iter().zip(in_force));
-        for (files, (&old, &new)) in feeds {
-            if lost(old, new, files.shrink.unwrap_or(self.config.shrink)) {
-                return Some(Outcome::Shrunken { feed: Some(files.path.display().to_string()), old, new });
+        for (files, (path, new)) in config.feeds.iter().zip(in_force) {
+            let old = self.in_force.iter().find(|(old, _)| old == path).map_or(0, |&(_, old)| old);
+            if lost(old, *new, files.shrink.unwrap_or(config.shrink)) {
+                return Some(Outcome::Shrunken { feed: Some(files.path.display().to_string()), old, new: *new });
             }
         }
         let (old, new) = (self.report.in_force(), report.in_force());
-        lost(old, new, self.config.shrink).then_some(Outcome::Shrunken { feed: None, old, new })
+        lost(old, new, config.shrink).then_some(Outcome::Shrunken { feed: None, old, new })
     }
 }
 
@@ -269,9 +301,9 @@ fn pause(time: Duration) -> bool {
 }
 
 /// Errors are the same if they say the same.
-fn same(a: &Result<Look, Error>, b: &Result<Look, Error>) -> bool {
+fn same(a: &Result<(Config, Seen), Error>, b: &Result<(Config, Seen), Error>) -> bool {
     match (a, b) {
-        (Ok(a), Ok(b)) => a == b,
+        (Ok((_, a)), Ok((_, b))) => a == b,
         (Err(a), Err(b)) => a.to_string() == b.to_string(),
         _ => false,
     }

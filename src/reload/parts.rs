@@ -2,13 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::allow::AllowList;
 use crate::behaviour::Behaviours;
 use crate::catalog::Catalog;
-use crate::config::{AllowFiles, Config, FeedFiles, WhenEmpty, expand};
+use crate::config::{AllowFiles, BehaviourFiles, Config, FeedFiles, WhenEmpty, expand};
 use crate::error::Error;
 use crate::feed::{Feed, Reason, open::decode};
 use crate::generation::{Content, Hashing};
@@ -19,13 +19,19 @@ use crate::report::Report;
 /// Everything read, each file by itself.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Parts {
-    /// Of each entry of the configuration its files.
-    feeds: Vec<Vec<Kept<Feed>>>,
-    allow: Vec<Vec<Kept<AllowList>>>,
-    behaviours: Vec<Vec<Kept<Behaviours>>>,
+    feeds: Vec<Entry<FeedFiles, Feed>>,
+    allow: Vec<Entry<AllowFiles, AllowList>>,
+    behaviours: Vec<Entry<BehaviourFiles, Behaviours>>,
     catalogs: Vec<Kept<Catalog>>,
     databases: Vec<Kept<()>>,
     geo: Option<Arc<Geo>>,
+}
+
+/// An entry of the configuration, and its files. What they hold depends on what it says of them.
+#[derive(Clone, Debug)]
+struct Entry<S, T> {
+    of: S,
+    files: Vec<Kept<T>>,
 }
 
 /// One file, and what it held.
@@ -45,11 +51,17 @@ impl<T> Clone for Kept<T> {
 /// The files of a configuration and the hashes of their contents, in its order.
 pub(crate) type Look = Vec<(Arc<Path>, u128)>;
 
-/// How many indicators are in force, of each feed of the configuration.
-pub(crate) type InForce = Vec<u64>;
+/// How many indicators are in force, of each feed of the configuration by its path.
+pub(crate) type InForce = Vec<(PathBuf, u64)>;
 
 impl Parts {
-    /// Looks at all files: reads them whole, and keeps nothing but a hash of each.
+    /// Looks at the files that the configuration is made of. One that cannot be read is another than it was; whether it is still
+    /// needed is for the configuration to say.
+    pub(crate) fn look_at_own(config: &Config) -> Look {
+        config.own_files().map(|path| (path.into(), hash_of(path).unwrap_or_default())).collect()
+    }
+
+    /// Looks at all files that it names: reads them whole, and keeps nothing but a hash of each.
     pub(crate) fn look(config: &Config) -> Result<Look, Error> {
         let mut look = Vec::new();
         let patterns = config.feeds.iter().map(|feed| &feed.path).chain(config.allow.iter().map(|list| &list.path));
@@ -66,9 +78,9 @@ impl Parts {
 
     /// What was read, as a look would have seen it.
     pub(crate) fn seen(&self) -> Look {
-        let feeds = self.feeds.iter().flatten().map(|kept| (Arc::clone(&kept.path), kept.hash));
-        let allow = self.allow.iter().flatten().map(|kept| (Arc::clone(&kept.path), kept.hash));
-        let behaviours = self.behaviours.iter().flatten().map(|kept| (Arc::clone(&kept.path), kept.hash));
+        let feeds = files(&self.feeds).map(|kept| (Arc::clone(&kept.path), kept.hash));
+        let allow = files(&self.allow).map(|kept| (Arc::clone(&kept.path), kept.hash));
+        let behaviours = files(&self.behaviours).map(|kept| (Arc::clone(&kept.path), kept.hash));
         let catalogs = self.catalogs.iter().map(|kept| (Arc::clone(&kept.path), kept.hash));
         let databases = self.databases.iter().map(|kept| (Arc::clone(&kept.path), kept.hash));
         feeds.chain(allow).chain(behaviours).chain(catalogs).chain(databases).collect()
@@ -77,26 +89,17 @@ impl Parts {
     /// Reads what has changed since; what has not is shared.
     pub(crate) fn load(&self, config: &Config) -> Result<Self, Error> {
         let mut parts = Self::default();
-        let none = Vec::new();
-        for (at, files) in config.feeds.iter().enumerate() {
-            let old = self.feeds.get(at).unwrap_or(&none);
-            let read = |reader: &mut dyn Read, path: &Path| feed(reader, path, files);
-            let kept = expand(&files.path)?.into_iter().map(|path| Kept::load(old, path, read));
-            parts.feeds.push(kept.collect::<Result<_, _>>()?);
+        for of in &config.feeds {
+            let read = |reader: &mut dyn Read, path: &Path| feed(reader, path, of);
+            parts.feeds.push(Entry::load(&self.feeds, of, &of.path, read)?);
         }
-        let none = Vec::new();
-        for (at, files) in config.allow.iter().enumerate() {
-            let old = self.allow.get(at).unwrap_or(&none);
-            let read = |reader: &mut dyn Read, path: &Path| allow_list(reader, path, files);
-            let kept = expand(&files.path)?.into_iter().map(|path| Kept::load(old, path, read));
-            parts.allow.push(kept.collect::<Result<_, _>>()?);
+        for of in &config.allow {
+            let read = |reader: &mut dyn Read, path: &Path| allow_list(reader, path, of);
+            parts.allow.push(Entry::load(&self.allow, of, &of.path, read)?);
         }
-        let none = Vec::new();
-        for (at, files) in config.behaviours.iter().enumerate() {
-            let old = self.behaviours.get(at).unwrap_or(&none);
+        for of in &config.behaviours {
             let read = |reader: &mut dyn Read, path: &Path| Behaviours::read(reader, path);
-            let kept = expand(&files.path)?.into_iter().map(|path| Kept::load(old, path, read));
-            parts.behaviours.push(kept.collect::<Result<_, _>>()?);
+            parts.behaviours.push(Entry::load(&self.behaviours, of, &of.path, read)?);
         }
         let read = |reader: &mut dyn Read, path: &Path| Catalog::read(reader, &path.to_string_lossy());
         let catalogs = config.catalogs.iter().map(|path| Kept::load(&self.catalogs, path.as_path().into(), read));
@@ -111,9 +114,8 @@ impl Parts {
             return Ok(());
         }
         let known = self.databases.len() == config.databases.len() && self.geo.is_some();
-        let same = |(kept, path): (&Kept<()>, &std::path::PathBuf)| {
-            Ok::<_, Error>(*kept.path == **path && kept.hash == hash_of(path)?)
-        };
+        let same =
+            |(kept, path): (&Kept<()>, &PathBuf)| Ok::<_, Error>(*kept.path == **path && kept.hash == hash_of(path)?);
         if known && self.databases.iter().zip(&config.databases).map(same).all(|same| matches!(same, Ok(true))) {
             parts.databases.clone_from(&self.databases);
             parts.geo.clone_from(&self.geo);
@@ -135,8 +137,8 @@ impl Parts {
 
     /// The first file that is new since `old` and breaks off, with what it says of it.
     pub(crate) fn broken_off(&self, old: &Self) -> Option<Error> {
-        let known: Vec<_> = old.feeds.iter().flatten().map(|kept| &kept.value).collect();
-        let new = self.feeds.iter().flatten().filter(|kept| !known.iter().any(|old| Arc::ptr_eq(old, &kept.value)));
+        let known: Vec<_> = files(&old.feeds).map(|kept| &kept.value).collect();
+        let new = files(&self.feeds).filter(|kept| !known.iter().any(|old| Arc::ptr_eq(old, &kept.value)));
         new.flat_map(|kept| kept.value.rejected.first().iter().map(move |rejected| (kept, rejected)))
             .find(|(_, rejected)| rejected.reason == Reason::BrokenOff)
             .map(|(kept, rejected)| {
@@ -157,10 +159,10 @@ impl Parts {
         if config.builtin_indicators {
             builder.feed(Catalog::builtin_indicators());
         }
-        for kept in self.feeds.iter().flatten() {
+        for kept in files(&self.feeds) {
             builder.feed_of(Arc::clone(&kept.path), Arc::clone(&kept.value));
         }
-        for kept in self.allow.iter().flatten() {
+        for kept in files(&self.allow) {
             builder.allow(Arc::clone(&kept.value));
         }
         let (behaviours, unknown) = self.behaviours(config);
@@ -175,18 +177,18 @@ impl Parts {
         report.warnings.extend(unknown.into_iter().map(warning));
         let mut in_force = InForce::new();
         let mut sources = report.sources.iter().filter(|source| source.file().is_some());
-        for (files, kept) in config.feeds.iter().zip(&self.feeds) {
-            let sources: Vec<_> = sources.by_ref().take(kept.len()).collect();
-            in_force.push(sources.iter().map(|source| source.in_force()).sum());
+        for Entry { of, files } in &self.feeds {
+            let sources: Vec<_> = sources.by_ref().take(files.len()).collect();
+            in_force.push((of.path.clone(), sources.iter().map(|source| source.in_force()).sum()));
             if sources.iter().all(|source| source.accepted() == 0) {
                 let given: u64 = sources.iter().map(|source| source.given()).sum();
-                let what = match kept.len() {
+                let what = match files.len() {
                     0 => "no such file, so no indicator".to_owned(),
                     _ => format!("gives no indicator; {given} lines were rejected or refused"),
                 };
-                match files.when_empty.unwrap_or(config.when_empty) {
-                    WhenEmpty::Error => return Err(Error::format(&files.path, what)),
-                    WhenEmpty::Warn => report.warnings.push(format!("{}: {what}", files.path.display())),
+                match of.when_empty.unwrap_or(config.when_empty) {
+                    WhenEmpty::Error => return Err(Error::format(&of.path, what)),
+                    WhenEmpty::Warn => report.warnings.push(format!("{}: {what}", of.path.display())),
                     WhenEmpty::Ignore => {}
                 }
             }
@@ -202,16 +204,16 @@ impl Parts {
         if config.builtin_behaviours {
             all.push(Behaviours::builtin());
         }
-        for (files, kept) in config.behaviours.iter().zip(&self.behaviours) {
-            match &files.source {
+        for Entry { of, files } in &self.behaviours {
+            match &of.source {
                 // Of many files with one source one report.
                 Some(source) => {
                     let mut of_source = Behaviours::new(source);
-                    kept.iter().for_each(|kept| _ = of_source.extend((*kept.value).clone()));
+                    files.iter().for_each(|kept| _ = of_source.extend((*kept.value).clone()));
                     of_source.set_source(source);
                     all.push(of_source);
                 }
-                None => all.extend(kept.iter().map(|kept| (*kept.value).clone())),
+                None => all.extend(files.iter().map(|kept| (*kept.value).clone())),
             }
         }
         let mut unknown: Vec<&str> = config.without.iter().map(String::as_str).collect();
@@ -220,6 +222,25 @@ impl Parts {
             unknown.retain(|id| absent.contains(id));
         }
         (all, unknown)
+    }
+}
+
+/// All files of some entries, in their order.
+fn files<S, T>(entries: &[Entry<S, T>]) -> impl Iterator<Item = &Kept<T>> {
+    entries.iter().flat_map(|entry| &entry.files)
+}
+
+impl<S: PartialEq + Clone, T> Entry<S, T> {
+    /// The files of an entry; those are kept that have not changed, if the entry says what it said.
+    fn load(
+        old: &[Self],
+        of: &S,
+        path: &Path,
+        read: impl Fn(&mut dyn Read, &Path) -> Result<T, Error>,
+    ) -> Result<Self, Error> {
+        let old = old.iter().find(|entry| entry.of == *of).map_or(&[][..], |entry| &entry.files);
+        let files = expand(path)?.into_iter().map(|path| Kept::load(old, path, &read));
+        Ok(Self { of: of.clone(), files: files.collect::<Result<_, _>>()? })
     }
 }
 

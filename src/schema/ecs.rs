@@ -12,6 +12,7 @@ use super::date;
 use super::means::{self, Named};
 use super::own::{self, Attributed, Location, Speaks, Withheld};
 use crate::enrichment::{Enrichment, Located};
+use crate::generation::Generation;
 use crate::geo::{Asn, Place};
 use crate::intel::{Match, Subject};
 use crate::observable::{Kind, Shape};
@@ -120,8 +121,9 @@ impl Matched<'_, '_> {
         let (attributions, withheld) = (own::attributions(enrichment), own::withheld(enrichment));
         // What is said in text is no entity of the event: its place stands by itself.
         let locations: Vec<_> = enrichment.located_in_text().map(Location::from).collect();
-        if !attributions.is_empty() || !withheld.is_empty() || !locations.is_empty() {
-            map.serialize_entry("stormtag", &Own { locations, attributions, withheld })?;
+        let generation = enrichment.stamp();
+        if !attributions.is_empty() || !withheld.is_empty() || !locations.is_empty() || generation.is_some() {
+            map.serialize_entry("stormtag", &Own { locations, attributions, withheld, generation })?;
         }
         Ok(())
     }
@@ -136,6 +138,8 @@ struct Own<'a> {
     attributions: Vec<Attributed<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     withheld: Vec<Withheld<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<Generation>,
 }
 
 struct Threat<'e, 'a>(&'e Enrichment<'a>);

@@ -7,6 +7,7 @@ mod ocsf;
 mod own;
 mod sightings;
 mod splice;
+mod stamp;
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,6 +20,7 @@ use crate::time;
 pub(crate) use ecs::has_as;
 pub(crate) use sightings::bundle;
 pub(crate) use splice::{splice, splice_places};
+pub use stamp::Stamp;
 
 use ecs::EcsLocation;
 
@@ -68,7 +70,7 @@ impl Schema {
     /// What is written into such an object, or into that of an entity.
     pub(crate) fn written_into(self, object: &str) -> &'static [&'static str] {
         match object {
-            "stormtag" => &["attributions", "withheld", "locations", "matches"],
+            "stormtag" => &["attributions", "withheld", "locations", "matches", "generation"],
             "threat" => &["enrichments", "framework", "group", "software", "tactic", "technique"],
             _ => &["as", "geo"],
         }

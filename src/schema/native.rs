@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::own::{self, Attributed, Location, Withheld};
 use crate::enrichment::Enrichment;
+use crate::generation::Generation;
 use crate::intel::Allowed;
 use crate::observable::Kind;
 use crate::record::Record;
@@ -20,6 +21,8 @@ pub(super) struct Native<'e, 'a> {
     withheld: Vec<Withheld<'e>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     attributions: Vec<Attributed<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation: Option<Generation>,
 }
 
 /// What the databases know of the event's addresses.
@@ -69,6 +72,7 @@ impl<'e, 'a> Native<'e, 'a> {
             matches: matches.collect(),
             withheld: own::withheld(enrichment),
             attributions: own::attributions(enrichment),
+            generation: enrichment.stamp(),
         }
     }
 }

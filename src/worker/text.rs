@@ -55,11 +55,11 @@ impl Worker {
         self.refresh();
         self.counters.events += 1;
         let time = stamp::read(line, self.clock).map(|(seconds, _)| (LINE, seconds));
-        let Self { intel, mapping, counters, cache, located, texts, clock, site, .. } = self;
+        let Self { intel, mapping, counters, cache, located, texts, clock, site, stamp, .. } = self;
         let mut sought = Sought::new(intel, mapping, counters, cache, located, texts);
         sought.time = time;
         sought.search(LINE, MESSAGE, line);
-        sought.finish(*clock, site)
+        sought.finish(*clock, site).stamped(*stamp)
     }
 
     /// Makes a JSON object of a raw line and appends it to `out`: the line as `message`, its time as `@timestamp` where it tells one, and what

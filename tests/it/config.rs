@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use stormtag::{Config, Format, Kind, Limits, Mode, Schema, Severity, Site, Tlp, WhenEmpty};
+use stormtag::{Config, Format, Kind, Limits, Mode, Preset, Schema, Severity, Site, Stamp, Tlp, WhenEmpty};
 
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/stormtag.toml");
 
@@ -42,7 +42,7 @@ fn every_key_of_the_sample_is_read() {
             {
                 keys += 1;
                 // Neither may be with what the sample says beside them.
-                if ["kind", "files"].contains(&rest.split(' ').next().unwrap()) { "" } else { rest }
+                if ["kind", "files", "preset"].contains(&rest.split(' ').next().unwrap()) { "" } else { rest }
             }
             _ => line,
         })
@@ -121,6 +121,7 @@ fn every_value_arrives() {
         countries = ["Guam"]
         [output]
         schema = "native"
+        stamp = "generation"
         [reload]
         when_empty = "ignore"
         shrink = "20%"
@@ -153,6 +154,7 @@ fn every_value_arrives() {
         Limits { shortest_v4: 16, shortest_v6: 32, special_use: true, single_labels: true, public_suffixes: true };
     assert_eq!(config.limits, limits);
     assert_eq!((config.cache, config.time, config.schema), (Some(0), Some(1_705_017_600), Schema::Native));
+    assert_eq!(config.stamp, Stamp::Generation);
     assert_eq!(config.site, Site::new(["Communications"], ["GU"]).unwrap());
     assert_eq!((config.when_empty, config.shrink, config.shrink_from), (WhenEmpty::Ignore, 0.2, 0));
     assert_eq!((config.debounce, config.poll), (Duration::from_millis(500), Duration::from_secs(300)));
@@ -162,6 +164,7 @@ fn every_value_arrives() {
 fn mistakes_are_told_with_their_line_and_what_was_expected() {
     let kinds = Kind::ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
     let formats = Format::ALL.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ");
+    let presets = Preset::all().iter().map(Preset::name).collect::<Vec<_>>().join(", ");
     let feed = "[[feed]]\npath = \"a\"\n";
     let cases = [
         ("feeds = 1", r#"1: unknown key "feeds"; did you mean "feed"?"#.into()),
@@ -217,6 +220,18 @@ fn mistakes_are_told_with_their_line_and_what_was_expected() {
             &format!("{feed}columns = {{ value = \"x\", akctor = \"y\" }}"),
             r#"3: unknown key "akctor" in columns; did you mean "actor"?"#.into(),
         ),
+        (
+            &format!("{feed}preset = \"urlhouse\""),
+            format!(r#"3: preset is "urlhouse"; expected one of {presets}; did you mean "urlhaus"?"#),
+        ),
+        (
+            &format!("{feed}preset = \"urlhaus\"\ncolumns = {{ value = \"x\" }}"),
+            "3: preset: says which the columns are; leave out either it or columns".into(),
+        ),
+        (
+            &format!("{feed}preset = \"urlhaus\"\nformat = \"json\""),
+            "3: preset: only tables have presets; the format must be csv or tsv, or left out".into(),
+        ),
         (&format!("{feed}shrink = 2"), r#"3: shrink is 2; expected a share from 0 to 1, or as "50%""#.into()),
         (
             "[[allow]]\npath = \"a\"\nmode = \"silence\"",
@@ -233,6 +248,7 @@ fn mistakes_are_told_with_their_line_and_what_was_expected() {
         ("[events]\ntime = \"now\"", r#"2: time is "now"; expected a date, such as 2024-01-12T17:00:00Z"#.into()),
         ("[site]\ncountries = [\"Atlantis\"]", r#"1: [site] "Atlantis" is no country; expected an ISO 3166-1 alpha-2 code or a name"#.into()),
         ("[output]\nschema = \"splunk\"", r#"2: schema is "splunk"; expected one of ecs, ocsf, native"#.into()),
+        ("[output]\nstamp = \"time\"", r#"2: stamp is "time"; expected one of nothing, generation"#.into()),
         (
             "[reload]\nwhen_empty = \"warning\"",
             r#"2: when_empty is "warning"; expected one of error, warn, ignore"#.into(),
@@ -249,6 +265,21 @@ fn mistakes_are_told_with_their_line_and_what_was_expected() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_preset_says_what_the_entry_does_not() {
+    let folder = crate::reload::Folder::new("preset");
+    folder.write("a.csv", "# Firstseen,DstIP,DstPort\n2024-01-12 17:00:00,198.51.101.9,443\n");
+    let text = "[[feed]]\npath = \"a.csv\"\npreset = \"SSLBL-IPs\"\n[[feed]]\npath = \"a.csv\"\npreset = \"sslbl-ips\"\n\
+        source = \"ours\"\nrole = \"proxy\"\nkind = \"ip\"\nconfidence = 90\n";
+    let loaded = Config::parse(folder.path("stormtag.toml"), text).unwrap().load().unwrap();
+    let mut worker = loaded.worker();
+    let finding = worker.look_up(Kind::Ip, "198.51.101.9").unwrap();
+    let mut said: Vec<_> =
+        finding.matches().map(|found| (&*found.record().source, found.record().role.as_deref())).collect();
+    said.sort_unstable();
+    assert_eq!(said, [("SSLBL", Some("C2")), ("ours", Some("proxy"))]);
 }
 
 #[test]

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use serde_json::Value;
 use stormtag::{AllowList, Catalog, Feed, Geo, IntelBuilder, Limits, Live, Record, Schema, Site, Worker};
 
-use crate::bytes::{lines, merge};
+use crate::bytes::lines;
 use crate::data;
+use crate::doors::merge;
 use crate::published::{Ecs, Ocsf};
 
 fn folder() -> &'static Path {

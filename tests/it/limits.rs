@@ -1,6 +1,6 @@
 //! Files made to be too much: each is an error or a rejection, and says which limit it met.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
 use stormtag::{AllowList, Catalog, Feed, Format, Record};
 
@@ -32,6 +32,102 @@ fn a_bomb_is_one_line_too_long() {
     assert!(error.contains("no STIX objects"), "{error}");
     let list = AllowList::read(&bomb[..], "list").unwrap();
     assert_eq!((list.patterns.len(), list.rejected.total()), (1, 1));
+}
+
+/// Zeros in xz, in streams of a megabyte each.
+fn xz_bomb(start: &[u8], megabytes: usize) -> Vec<u8> {
+    let stream = |bytes: &[u8]| {
+        let mut encoder = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(1)).unwrap();
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    };
+    [stream(start), stream(&vec![0; 1 << 20]).repeat(megabytes)].concat()
+}
+
+/// Zeros in zstd (RFC 8878, section 3.1.1): a frame of blocks that each repeat one byte 128 KiB times. `window` is the descriptor of
+/// the memory it asks for.
+fn zstd_bomb(start: &[u8], blocks: u32, window: u8) -> Vec<u8> {
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, window];
+    let header =
+        |last: u32, kind: u32, size: usize| (last | kind << 1 | (size as u32) << 3).to_le_bytes()[..3].to_vec();
+    frame.extend(header(0, 0, start.len()));
+    frame.extend(start);
+    for block in 1..=blocks {
+        frame.extend(header(u32::from(block == blocks), 1, 128 << 10));
+        frame.push(0);
+    }
+    frame
+}
+
+/// 2 MiB.
+const SMALL_WINDOW: u8 = 11 << 3;
+
+#[test]
+fn bombs_of_each_compression_are_one_line_too_long() {
+    let start = b"evil.example\n";
+    for (what, bomb) in [("xz", xz_bomb(start, 64)), ("zstd", zstd_bomb(start, 512, SMALL_WINDOW))] {
+        assert!(bomb.len() < 1 << 20, "{what}: {}", bomb.len());
+        let feed = read(&bomb, Some(Format::Plain)).unwrap();
+        assert_eq!((feed.indicators.len(), feed.items), (1, 2), "{what}");
+        assert_eq!(feed.rejected.first()[0].reason.to_string(), "longer than 65536 bytes", "{what}");
+    }
+}
+
+/// The CRC of xz (ISO 3309), bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |crc: u32| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
+    !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc)))
+}
+
+#[test]
+fn a_small_file_may_not_ask_for_much_memory() {
+    // The first block's header: its length in words, flags, the filter LZMA2, and the size of the dictionary.
+    let mut xz = xz_bomb(b"evil.example\n", 0);
+    assert_eq!(read(&xz, Some(Format::Plain)).unwrap().indicators.len(), 1);
+    let length = (usize::from(xz[12]) + 1) * 4;
+    let (header, crc) = (12..12 + length - 4, 12 + length - 4..12 + length);
+    let dictionary = 12 + 2 + xz[12..].iter().skip(2).position(|&byte| byte == 0x21).unwrap() + 2;
+    assert_eq!(crc32(&xz[header.clone()]).to_le_bytes(), xz[crc.clone()]);
+    for (size, held) in [(28, true), (30, false), (40, false)] {
+        // 64 MiB, 128 MiB and what goes beside it, 4 GiB.
+        xz[dictionary] = size;
+        let sum = crc32(&xz[header.clone()]).to_le_bytes();
+        xz[crc.clone()].copy_from_slice(&sum);
+        match read(&xz, Some(Format::Plain)) {
+            Ok(feed) => assert!(held && feed.indicators.len() == 1, "{size}"),
+            Err(error) => {
+                let says = "takes more than the limit of 128 MiB to decompress";
+                assert!(!held && error.to_string().contains(says), "{size}: {error}");
+            }
+        }
+    }
+    // 16 GiB and more.
+    for window in [24 << 3, 0xff] {
+        let error = read(&zstd_bomb(b"evil.example\n", 1, window), Some(Format::Plain)).unwrap_err().to_string();
+        assert!(error.to_lowercase().contains("window"), "{error}");
+    }
+}
+
+#[test]
+fn entities_are_not_expanded() {
+    // A billion laughs, and what would read a file.
+    let laughs: String =
+        (1..10).map(|level| format!("<!ENTITY l{level} \"{}\">", format!("&l{};", level - 1).repeat(10))).collect();
+    for (declared, used) in [
+        (format!("<!ENTITY l0 \"lol\">{laughs}"), "&l9;.example"),
+        ("<!ENTITY l0 SYSTEM \"file:///etc/hostname\">".to_owned(), "&l0;.example"),
+    ] {
+        let text = format!(
+            "<!DOCTYPE x [{declared}]><ioc><definition><Indicator operator='OR'>\
+             <IndicatorItem condition='is'><Context search='Network/DNS'/><Content>{used}</Content></IndicatorItem>\
+             <IndicatorItem condition='is'><Context search='Network/DNS'/><Content>evil.example</Content></IndicatorItem>\
+             </Indicator></definition></ioc>"
+        );
+        let feed = read(text.as_bytes(), Some(Format::OpenIoc)).unwrap();
+        let found: Vec<_> = feed.indicators.iter().map(|found| found.pattern.to_string()).collect();
+        assert_eq!((found, feed.items, feed.rejected.total()), (vec!["=evil.example".to_owned()], 2, 1), "{used}");
+        assert_eq!(&*feed.rejected.first()[0].text, "\u{fffd}.example", "{used}");
+    }
 }
 
 #[test]

@@ -8,9 +8,13 @@ mod bytes;
 #[cfg(feature = "config")]
 mod config;
 mod corpus;
+mod counters;
 #[cfg(feature = "compression")]
 mod data;
 mod delta;
+mod documents;
+#[cfg(feature = "compression")]
+mod doors;
 #[cfg(feature = "compression")]
 mod extract;
 #[cfg(feature = "compression")]
@@ -38,6 +42,10 @@ mod published;
 mod reload;
 mod report;
 mod scoring;
+#[cfg(feature = "config")]
+mod settings;
 mod sightings;
 #[cfg(feature = "compression")]
 mod stix;
+#[cfg(feature = "compression")]
+mod twin;

@@ -380,7 +380,7 @@ fn the_checks_of_this_file_can_fail() {
     let before = json!({"class_uid": 4001, "metadata": {"version": "1.8.0"}, "related": {"ip": []}});
     let with = |addition: Value| {
         let mut after = before.clone();
-        crate::bytes::merge(after.as_object_mut().unwrap(), "", addition.as_object().unwrap());
+        crate::doors::merge(after.as_object_mut().unwrap(), "", addition.as_object().unwrap());
         after
     };
     for (addition, expected) in [

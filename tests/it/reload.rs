@@ -45,24 +45,24 @@ impl Drop for Folder {
     }
 }
 
-const SETTINGS: &str = "[catalog]\nbuiltin = false\n[reload]\ndebounce = \"0s\"\nshrink_from = 10\n";
+pub(crate) const SETTINGS: &str = "[catalog]\nbuiltin = false\n[reload]\ndebounce = \"0s\"\nshrink_from = 10\n";
 
 fn reloader(folder: &Folder, entries: &str) -> Reloader {
     Config::parse(folder.path("stormtag.toml"), &format!("{entries}\n{SETTINGS}")).unwrap().reloader().unwrap()
 }
 
 /// A list of `count` names under `word`, and one that is in every list.
-fn list(word: &str, count: usize) -> String {
+pub(crate) fn list(word: &str, count: usize) -> String {
     let names: String = (0..count).map(|number| format!("n{number}.{word}.example\n")).collect();
     format!("kept.example\n{names}")
 }
 
-fn knows(worker: &mut Worker, name: &str) -> bool {
+pub(crate) fn knows(worker: &mut Worker, name: &str) -> bool {
     !worker.look_up(Kind::Domain, name).unwrap().is_empty()
 }
 
 /// Runs `test` while a worker enriches events, of which each must come out, with its match.
-fn under_traffic(live: &Live, test: impl FnOnce()) {
+pub(crate) fn under_traffic(live: &Live, test: impl FnOnce()) {
     let (done, events) = (AtomicBool::new(false), AtomicU64::new(0));
     thread::scope(|scope| {
         let traffic = scope.spawn(|| {
@@ -95,17 +95,17 @@ fn under_traffic(live: &Live, test: impl FnOnce()) {
 }
 
 #[track_caller]
-fn published(outcome: &Outcome) {
+pub(crate) fn published(outcome: &Outcome) {
     assert!(matches!(outcome, Outcome::Published { .. }), "{outcome}");
 }
 
 #[track_caller]
-fn unchanged(outcome: &Outcome) {
+pub(crate) fn unchanged(outcome: &Outcome) {
     assert!(matches!(outcome, Outcome::Unchanged), "{outcome}");
 }
 
 #[track_caller]
-fn failed(outcome: &Outcome, says: &str) {
+pub(crate) fn failed(outcome: &Outcome, says: &str) {
     assert!(matches!(outcome, Outcome::Failed(error) if error.to_string().contains(says)), "{outcome}");
 }
 

@@ -110,6 +110,30 @@ fn what_is_over_the_limit_of_one_value_is_its_own_source() {
     assert_eq!(over, [(0, 200), (144, 56)]);
 }
 
+/// In a list of three, `evil.example/drop` was two places, each with two that repeat it: four of three.
+#[test]
+fn a_url_without_a_scheme_is_one_indicator() {
+    let urls = |text: &'static str, count: usize| (0..count).map(move |_| (Kind::Url, text.to_owned(), 50));
+    let count = |feed: Feed| {
+        let (_, report) = IntelBuilder::new().feed(feed).build();
+        (report.accepted(), report.duplicates(), report.over_limit(), report.in_force())
+    };
+    assert_eq!(count(feed("list", urls("evil.example/drop", 3))), (3, 2, 0, 1));
+    let both = urls("evil.example/drop", 2).chain(urls("http://evil.example/drop", 2));
+    assert_eq!(count(feed("list", both.chain(urls("https://evil.example/drop", 2)))), (6, 4, 0, 2));
+    // Of many voices on one, those over the limit are over it once.
+    let many = (0..300).map(|number| (Kind::Url, "evil.example/drop".to_owned(), (number % 100) as u8));
+    assert_eq!(count(feed("list", many.clone())), (300, 200, 0, 100));
+    let (_, report) = IntelBuilder::new()
+        .feed(feed("list", many))
+        .allow(AllowList::read(&b"http://evil.example/drop\nhttps://evil.example/drop\n"[..], "allow").unwrap())
+        .build();
+    assert_eq!((report.suppressed(), report.in_force()), (100, 0));
+    let all = |source| feed(source, (0..100).map(|confidence| (Kind::Url, "evil.example/drop".to_owned(), confidence)));
+    let (_, report) = IntelBuilder::new().feed(all("a")).feed(all("b")).feed(all("c")).build();
+    assert_eq!((report.accepted(), report.over_limit(), report.in_force()), (300, 44, 256));
+}
+
 #[test]
 fn a_range_is_silenced_once_however_many_networks_it_is() {
     let range = || (Kind::Ip, "20.0.0.1-20.9.9.9".to_owned(), 50);
