@@ -2,11 +2,14 @@
 
 use stormtag::Extractor;
 
-use crate::twin::{all, naive};
+use crate::twin::{all, knows_letters_of, naive};
 
 /// Text as it stands.
 pub fn extract(data: &[u8]) {
     let found = all(&Extractor::new(), data);
+    if !knows_letters_of(data) {
+        return;
+    }
     assert_eq!(found, naive(data), "{}", data.escape_ascii());
     // Where blocks begin does not matter.
     let before = data.len() % 67;

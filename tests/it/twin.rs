@@ -13,6 +13,13 @@ fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).unwrap()
 }
 
+/// Whether the expressions know all letters of a text: the standard library may know those of a newer Unicode.
+pub(crate) fn knows_letters_of(text: &[u8]) -> bool {
+    static LETTERS: LazyLock<Regex> = LazyLock::new(|| regex(r"\A[\p{Alphabetic}\p{N}]"));
+    let mut letters = text.utf8_chunks().flat_map(|chunk| chunk.valid().chars()).filter(|letter| !letter.is_ascii());
+    letters.all(|letter| letter.is_alphanumeric() == LETTERS.is_match(letter.encode_utf8(&mut [0; 4]).as_bytes()))
+}
+
 static COLON: LazyLock<Regex> = LazyLock::new(|| regex(r"(?-u)://|:\\/\\/"));
 static SCHEME_BEFORE: LazyLock<Regex> = LazyLock::new(|| regex(r"(?-u)[A-Za-z0-9+-]{0,22}\z"));
 static SCHEME_AFTER: LazyLock<Regex> = LazyLock::new(|| regex(r"(?-u)\A[A-Za-z0-9+-]{0,22}(://|:\\/\\/)"));
