@@ -14,7 +14,7 @@ fn live() -> Live {
         "value,actor,valid_until\nevil.example,G1017,\nallowed.example,,\nold.example,,2020-01-01\n198.51.100.7,,\n";
     let feed = Feed::read(feed.as_bytes(), "feed", None, &Record::new("feed").into()).unwrap();
     let allow = AllowList::read(&b"allowed.example\n"[..], "allow").unwrap();
-    let asn = database(&[("1.2.3.0/24", json!({"autonomous_system_number": 64500}))]);
+    let asn = database(&[("1.2.0.0/16", json!({"autonomous_system_number": 64500}))]);
     let (intel, _) = IntelBuilder::new()
         .catalog(Catalog::builtin())
         .limits(Limits { special_use: true, ..Limits::default() })
@@ -43,6 +43,10 @@ fn events() -> Vec<(Value, Vec<(&'static str, u64)>)> {
         (
             json!({"id.resp_h": vec!["198.51.100.7"; 1030]}),
             vec![("looked_up.ip", 1030), ("matched.ip", 1024), ("sightings_over_limit", 6), ("events_matched", 1)],
+        ),
+        (
+            json!({"message": (0..1030).map(|n| format!("1.2.{}.{}", n / 256, n % 256)).collect::<Vec<_>>().join(" ")}),
+            vec![("looked_up.ip", 1024), ("located", 1024), ("places_over_limit", 768), ("texts_over_limit", 1)],
         ),
     ]
 }
