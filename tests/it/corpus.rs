@@ -2,179 +2,14 @@
 //!
 //! `tests/corpus/README.md` says how a case is written. A fixed bug becomes a case.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod case;
 
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
-use stormtag::{
-    AllowList, Behaviours, Catalog, Enrichment, Feed, FieldMap, Finding, Geo, Indicator, Intel, IntelBuilder, Kind,
-    Limits, Live, Match, Observable, Pattern, Record, Schema, Site, Subject, Validity, Worker,
-};
+use serde_json::{Value, json};
+use stormtag::{Enrichment, Finding, Intel, Kind, Live, Match, Observable, Schema, Subject, Validity, Worker};
 
-use crate::mmdb::database;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    case: Vec<Case>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Case {
-    name: String,
-    intel: Vec<Said>,
-    #[serde(default)]
-    allow: Vec<String>,
-    #[serde(default)]
-    catalog: String,
-    #[serde(default)]
-    behaviours: String,
-    #[serde(default)]
-    geo: BTreeMap<String, toml::Table>,
-    #[serde(default)]
-    refused: u64,
-    #[serde(default)]
-    site: Where,
-    event: Vec<Event>,
-}
-
-/// Where events come from.
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
-struct Where {
-    sectors: Vec<String>,
-    countries: Vec<String>,
-}
-
-impl Where {
-    fn site(&self) -> Site {
-        Site::new(self.sectors.iter().map(String::as_str), self.countries.iter().map(String::as_str)).unwrap()
-    }
-}
-
-/// An indicator: `kind pattern`, or with what is said of it.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Said {
-    Short(String),
-    Long(Statement),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Statement {
-    value: String,
-    #[serde(default = "feed")]
-    source: String,
-    #[serde(default = "fifty")]
-    confidence: u8,
-    #[serde(default)]
-    campaigns: Vec<Box<str>>,
-    #[serde(default)]
-    actors: Vec<Box<str>>,
-    #[serde(default)]
-    tags: Vec<Box<str>>,
-    role: Option<Box<str>>,
-    valid_from: Option<i64>,
-    valid_until: Option<i64>,
-    first_seen: Option<i64>,
-    last_seen: Option<i64>,
-}
-
-fn feed() -> String {
-    "feed".into()
-}
-
-fn fifty() -> u8 {
-    50
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Event {
-    /// The event as JSON; made of `values` and `at` if there is none.
-    json: Option<String>,
-    /// `kind text`: the values in it that something covers, as they are written.
-    #[serde(default)]
-    values: Vec<String>,
-    at: Option<i64>,
-    clock: Option<i64>,
-    #[serde(flatten)]
-    expected: Seen,
-}
-
-/// What a door shows.
-#[derive(Clone, PartialEq, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct Seen {
-    matches: Vec<String>,
-    suppressed: Vec<String>,
-    withheld: Vec<String>,
-    attributions: Vec<String>,
-    located: Vec<String>,
-}
-
-/// For events made of values: a field for each kind, and the time.
-const FIELDS: &str = "at time\nhost host\nhashes hashes\nip ip source\ndomain domain\nurl url\nemail email\nmd5 md5\nsha1 sha1\n\
-     sha256 sha256\nsha512 sha512\nimphash imphash\nja3 ja3\nja4 ja4\njarm jarm\nasn asn\nfile_name file_name\n\
-     cert_sha1 cert_sha1\ncert_sha256 cert_sha256\nuser_name user_name\nmutex mutex\n";
-
-fn kind_and_text(said: &str) -> (Kind, &str) {
-    let (kind, text) = said.split_once(' ').unwrap_or((said, ""));
-    (kind.parse().unwrap(), text)
-}
+use case::{Case, Event, Seen, kind_and_text};
 
 impl Case {
-    fn builder(&self) -> IntelBuilder {
-        let mut builder = IntelBuilder::new();
-        builder.catalog(Catalog::builtin());
-        if !self.catalog.is_empty() {
-            builder.catalog(Catalog::parse(&self.name, &self.catalog).unwrap());
-        }
-        for said in &self.intel {
-            let (value, record) = match said {
-                Said::Short(value) => (value, Record::new("feed")),
-                Said::Long(said) => {
-                    let record = Record {
-                        confidence: said.confidence,
-                        campaigns: said.campaigns.clone(),
-                        actors: said.actors.clone(),
-                        tags: said.tags.clone(),
-                        role: said.role.clone(),
-                        valid_from: said.valid_from,
-                        valid_until: said.valid_until,
-                        first_seen: said.first_seen,
-                        last_seen: said.last_seen,
-                        ..Record::new(&said.source)
-                    };
-                    (&said.value, record)
-                }
-            };
-            let (kind, text) = kind_and_text(value);
-            let pattern = Pattern::parse(kind, text).unwrap_or_else(|why| panic!("{value}: {why}"));
-            let mut feed = Feed::new(&record.source);
-            feed.indicators.push(Indicator { pattern, record: Arc::new(record) });
-            builder.feed(feed);
-        }
-        for (list, number) in self.allow.iter().zip(1..) {
-            builder.allow(AllowList::read(list.as_bytes(), &format!("list-{number}")).unwrap());
-        }
-        if !self.geo.is_empty() {
-            let networks: Vec<(&str, Value)> =
-                self.geo.iter().map(|(network, record)| (network.as_str(), json!(record))).collect();
-            builder.geo(Arc::new(Geo::from_databases([("geo", database(&networks))]).unwrap()));
-        }
-        if !self.behaviours.is_empty() {
-            let behaviours = Behaviours::parse(&self.name, &self.behaviours).unwrap();
-            assert_eq!(behaviours.rejected().total(), 0, "{:?}", behaviours.rejected().first());
-            builder.behaviours(behaviours);
-        }
-        builder.limits(Limits::default());
-        builder
-    }
-
     fn run(&self, file: &str) {
         let (intel, report) = self.builder().build();
         let refused: u64 = report.sources().iter().map(|source| source.refused().total()).sum();
@@ -231,36 +66,14 @@ impl Case {
 }
 
 impl Event {
-    fn value(&self) -> Value {
-        if let Some(json) = &self.json {
-            return serde_json::from_str(json).unwrap_or_else(|why| panic!("{json}: {why}"));
-        }
-        let mut event = Map::new();
-        event.extend(self.at.map(|at| ("at".into(), json!(at))));
-        for said in &self.values {
-            let (kind, text) = kind_and_text(said);
-            event.entry(kind.name()).or_insert(json!([])).as_array_mut().unwrap().push(text.into());
-        }
-        event.into()
-    }
-
-    fn prepare(&self, worker: &mut Worker) {
-        worker.set_clock(self.clock).set_schema(Schema::Native);
-        worker.set_fields(match self.json {
-            Some(_) => FieldMap::builtin(),
-            None => FieldMap::parse("corpus", FIELDS).unwrap(),
-        });
-    }
-
     fn seen_in_value(&self, worker: &mut Worker) -> Seen {
         self.prepare(worker);
         Seen::in_enrichment(&worker.enrich(&self.value()))
     }
 
     fn bytes(&self, worker: &mut Worker) -> Value {
-        let line = self.json.clone().unwrap_or_else(|| self.value().to_string());
         let mut out = Vec::new();
-        worker.enrich_json(line.as_bytes(), &mut out);
+        worker.enrich_json(self.line().as_bytes(), &mut out);
         serde_json::from_slice(&out).unwrap()
     }
 
@@ -275,7 +88,6 @@ impl Event {
         Seen::in_ecs(&self.bytes(worker))
     }
 
-    /// The values one by one, judged at the time of the event.
     fn looked_up(&self, mut look_up: impl FnMut(Kind, &str, &mut dyn FnMut(&Finding<'_>))) -> Seen {
         let mut seen = Seen::default();
         let at = self.at.or(self.clock);
@@ -340,68 +152,14 @@ impl Seen {
         seen.located = enrichment.located().map(|located| located.field.to_owned()).collect();
         seen
     }
-
-    fn add_own(&mut self, own: &Value) {
-        for found in list(&own["withheld"]) {
-            let line =
-                format!("{} <- {} by {}", text(&found["value"]), text(&found["indicator"]), text(&found["source"]));
-            match found.get("suppressed_by") {
-                Some(by) => self.suppressed.push(format!("{line}, allowed by {}", text(&by["list"]))),
-                None => self.withheld.push(format!("{line}, {}", text(&found["validity"]))),
-            }
-        }
-        self.attributions = list(&own["attributions"])
-            .map(|of| format!("{} {} {}", text(&of["type"]), text(&of["name"]), of["confidence"]))
-            .collect();
-    }
-
-    fn in_native(own: &Value) -> Self {
-        let matched = |found: &Value| {
-            let known = found.get("known_as").map_or(String::new(), |by| format!(" (known as {})", text(&by["list"])));
-            let source = text(&found["record"]["source"]);
-            format!("{} <- {} by {source}{known}", text(&found["value"]), text(&found["indicator"]))
-        };
-        let mut seen = Self { matches: list(&own["matches"]).map(matched).collect(), ..Self::default() };
-        seen.add_own(own);
-        seen.located = list(&own["locations"]).map(|of| text(&of["field"]).to_owned()).collect();
-        seen
-    }
-
-    fn in_ecs(event: &Value) -> Self {
-        let matched = |found: &Value| {
-            let (indicator, value) = (&found["indicator"], text(&found["matched"]["atomic"]));
-            format!("{value} <- {} by {}", text(&indicator["name"]), text(&indicator["provider"]))
-        };
-        let matches = list(&event["threat"]["enrichments"]).map(matched).collect();
-        let mut seen = Self { matches, ..Self::default() };
-        seen.add_own(&event["stormtag"]);
-        seen
-    }
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
-}
-
-fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().into_iter().flatten()
 }
 
 #[test]
 fn every_case_through_every_door() {
     let mut cases = 0;
-    let mut files: Vec<_> = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|suffix| suffix == "toml"))
-        .collect();
-    files.sort();
     let mut failed = Vec::new();
-    for path in files {
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let file: File =
-            toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap_or_else(|why| panic!("{name}: {why}"));
-        for case in &file.case {
+    for (name, file) in case::files() {
+        for case in &file {
             // All that fail are shown, not the first alone.
             if std::panic::catch_unwind(|| case.run(&name)).is_err() {
                 failed.push(format!("{name}: {}", case.name));
