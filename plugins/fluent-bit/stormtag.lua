@@ -29,7 +29,7 @@ local has_ffi, ffi = pcall(require, "ffi")
 
 if not has_ffi then
     tell("this build of Fluent Bit has no LuaJIT with FFI; records pass unchanged")
-    function cb_filter(_, timestamp)
+    function cb_filter(_, timestamp, _)
         return 0, timestamp
     end
     return stormtag
@@ -63,32 +63,50 @@ local NULL, BOOL, INTEGER, NUMBER, TEXT, ARRAY, OBJECT = 0, 1, 2, 3, 4, 5, 6
 -- The library nests no deeper.
 local DEPTH = 128
 
+-- Values of one record. More are an attack, or a table that another script has broken.
+local MOST = 4194304
+
 -- Records between two looks at what the watching thread has told.
 local LOOK = 4096
 
 local type, next, floor, rawget, rawset = type, next, math.floor, rawget, rawset
-local getmetatable, setmetatable = getmetatable, setmetatable
+local getmetatable, setmetatable, maxn = getmetatable, setmetatable, table.maxn
 
 local library, config, worker
 
 local patch_out = ffi.new("const stormtag_value *[1]")
 local count_out = ffi.new("size_t[1]")
 local second = ffi.new("int64_t[1]")
-local capacity = 512
+local FIRST, KEPT = 512, 65536
+local capacity = FIRST
 local values = ffi.new("stormtag_value[?]", capacity)
 
--- Whether a table is an array. Fluent Bit writes it into a metatable, which arrays without elements need; else it looks for numbers.
-local function is_array(value)
+-- What Fluent Bit wrote into the metatable of a table: 1 array, 2 object.
+local function mark_of(value)
     local metatable = getmetatable(value)
-    local kind = type(metatable) == "table" and rawget(metatable, "type")
-    if type(kind) == "number" then
-        return kind == 1
+    local mark = type(metatable) == "table" and rawget(metatable, "type")
+    return type(mark) == "number" and mark or nil
+end
+
+-- Whether a table is an array. Where nothing is written, as in tables of other scripts, it looks for numbers, as Fluent Bit does.
+local function is_array(value)
+    local mark = mark_of(value)
+    if mark then
+        return mark == 1
     end
     return rawget(value, 1) ~= nil
 end
 
+-- Elements of an array. Those that were null are holes, unless enable_flb_null is set; `#` may stop at one.
+local function length_of(array)
+    return mark_of(array) == 1 and maxn(array) or #array
+end
+
 -- Twice the room. What is there is copied; the texts are the record's, which holds them.
 local function grow()
+    if capacity >= MOST then
+        error("the record has more than " .. MOST .. " values", 0)
+    end
     local larger = ffi.new("stormtag_value[?]", capacity * 2)
     ffi.copy(larger, values, ffi.sizeof("stormtag_value") * capacity)
     values, capacity = larger, capacity * 2
@@ -118,7 +136,7 @@ local function put(value, at, depth)
         end
         local behind, length = at + 1, 0
         if is_array(value) then
-            length = #value
+            length = length_of(value)
             for index = 1, length do
                 behind = put(rawget(value, index), behind, depth + 1)
             end
@@ -201,7 +219,8 @@ local function equal(a, b)
 end
 
 local function append(array, items)
-    local held = #array
+    local held = length_of(array)
+    local last = held
     for _, item in ipairs(items) do
         local is_held = false
         for index = 1, held do
@@ -211,7 +230,8 @@ local function append(array, items)
             end
         end
         if not is_held then
-            rawset(array, #array + 1, item)
+            last = last + 1
+            rawset(array, last, item)
         end
     end
 end
@@ -344,6 +364,10 @@ local function filter(timestamp, record)
     end
     if settings.clock ~= false then
         set_clock(timestamp)
+    end
+    if capacity > KEPT then
+        capacity = FIRST -- a large one came before
+        values = ffi.new("stormtag_value[?]", capacity)
     end
     local count = put(record, 0, 0)
     stormtag.count = count

@@ -23,9 +23,12 @@
 
 static char path[4096], feed[4096];
 
+/* Never half of it: somebody watches. */
 static void write_file(const char *name, const char *text) {
-    FILE *file = fopen(name, "w");
-    CHECK(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
+    char new[5000];
+    snprintf(new, sizeof new, "%s.new", name);
+    FILE *file = fopen(new, "w");
+    CHECK(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0 && rename(new, name) == 0);
 }
 
 static int is(stormtag_text text, const char *expected) {
@@ -236,6 +239,32 @@ static void reloads(stormtag_config *config, stormtag_worker *worker) {
     stormtag_free(&text);
 }
 
+/* What a full disk leaves of a feed: its beginning, or nothing. The last good snapshot stays, until somebody insists. */
+static void keeps_what_a_full_disk_takes(stormtag_config *config, stormtag_worker *worker) {
+    static char text[1 << 14];
+    size_t at = 0;
+    for (int number = 0; number < 300; number++) at += sprintf(text + at, "n%d.evil.example\n", number);
+    write_file(feed, text);
+    stormtag_outcome outcome;
+    const stormtag_found *found;
+    OK(stormtag_reload(config, 0, &outcome));
+    CHECK(outcome == STORMTAG_OUTCOME_PUBLISHED);
+    const char *left[] = {"", "n0.evil.example\nn1.ev"};
+    for (int cut = 0; cut < 2; cut++) {
+        write_file(feed, left[cut]);
+        IS(REFUSED, stormtag_reload(config, 0, &outcome));
+        CHECK(outcome == STORMTAG_OUTCOME_SHRUNKEN);
+        OK(stormtag_look_up(worker, "domain", "n299.evil.example", 17, &found));
+        CHECK(found->sighting_count == 1);
+    }
+    OK(stormtag_reload(config, 1, &outcome));
+    CHECK(outcome == STORMTAG_OUTCOME_PUBLISHED);
+    OK(stormtag_look_up(worker, "domain", "n299.evil.example", 17, &found));
+    CHECK(found->sighting_count == 0);
+    write_file(feed, "evil.example\nnew.example\n");
+    OK(stormtag_reload(config, 1, &outcome));
+}
+
 static void watches(stormtag_config *config, stormtag_worker *worker) {
     stormtag_outcome outcome;
     stormtag_bytes text;
@@ -337,6 +366,7 @@ int main(int argc, char **argv) {
     takes_what_it_gave(worker);
     refuses_nonsense(config, worker);
     reloads(config, worker);
+    keeps_what_a_full_disk_takes(config, worker);
     watches(config, worker);
     is_shared(config);
     takes_large_records(worker);
