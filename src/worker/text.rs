@@ -77,12 +77,22 @@ impl Worker {
     /// assert_eq!(String::from_utf8_lossy(&out), expected);
     /// ```
     pub fn enrich_text(&mut self, line: &[u8], out: &mut Vec<u8>) -> bool {
+        self.enrich_text_with(line, out, |_| ())
+    }
+
+    /// As [`enrich_text`](Self::enrich_text). Shows `see` what was found if some record matched, as
+    /// [`enrich_lines_with`](Self::enrich_lines_with) does.
+    pub fn enrich_text_with(&mut self, line: &[u8], out: &mut Vec<u8>, see: impl FnOnce(&Enrichment<'_>)) -> bool {
         let line = line.trim_ascii_end();
         let schema = self.mapping.schema;
         let time = stamp::read(line, self.clock);
         let enrichment = self.search(line);
         schema::write_text(line, time, &enrichment, schema, out);
-        enrichment.is_match()
+        let matched = enrichment.is_match();
+        if matched {
+            see(&enrichment);
+        }
+        matched
     }
 }
 

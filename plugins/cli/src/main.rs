@@ -1,0 +1,30 @@
+//! stormtag on the command line.
+
+mod arguments;
+mod check;
+mod diff;
+mod enrich;
+mod lookup;
+mod shell;
+mod style;
+mod trouble;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command};
+use crate::trouble::Trouble;
+
+fn main() -> ExitCode {
+    let Arguments { config, command } = Arguments::parse();
+    let done = match command {
+        Command::Enrich(options) => enrich::run(&config, &options),
+        Command::Lookup(options) => lookup::run(&config, &options),
+        Command::Check(options) => check::run(&config, &options),
+        Command::Diff(options) => diff::run(&options),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { folder } => shell::man(&folder),
+    };
+    done.unwrap_or_else(Trouble::say)
+}

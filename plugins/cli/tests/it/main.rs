@@ -1,0 +1,9 @@
+//! The program as a user calls it.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod ask;
+mod compressed;
+mod ends;
+mod enrich;
+mod program;
