@@ -141,6 +141,16 @@ impl Addresses {
         v4.chain(v6)
     }
 
+    /// Networks and single addresses that something is said of, first and last address.
+    pub(super) fn ranges(&self) -> impl Iterator<Item = (IpAddr, IpAddr)> + '_ {
+        let networks = self.patterns.iter().filter_map(|body| match body {
+            Body::Net(net) => Some((net.network(), net.broadcast())),
+            Body::Range(range) => Some(**range),
+            _ => None,
+        });
+        networks.chain(self.singles().map(|(address, _)| (address, address)))
+    }
+
     /// The nodes among the covers that say something of networks, their owners being numbers of [`pattern`](Self::pattern)s.
     pub(super) fn nodes(&self) -> std::ops::Range<u32> {
         self.nodes.clone()

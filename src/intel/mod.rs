@@ -254,6 +254,22 @@ impl Intel {
         self.records.catalog()
     }
 
+    /// Networks, ranges and single addresses that an indicator or an allow-list speaks of, as first and last address, in no order. What
+    /// is said of an address changes at their ends only: for whoever writes down what is said of all of them.
+    ///
+    /// ```
+    /// use stormtag::{Feed, IntelBuilder, Record};
+    ///
+    /// let feed = Feed::read(&b"198.51.100.0/28\n8.8.8.8\n"[..], "list", None, &Record::new("list").into())?;
+    /// let (intel, _) = IntelBuilder::new().limits(stormtag::Limits { special_use: true, ..Default::default() }).feed(feed).build();
+    /// let ranges: Vec<_> = intel.address_ranges().map(|(first, last)| format!("{first} to {last}")).collect();
+    /// assert_eq!(ranges, ["198.51.100.0 to 198.51.100.15", "8.8.8.8 to 8.8.8.8"]);
+    /// # Ok::<(), stormtag::Error>(())
+    /// ```
+    pub fn address_ranges(&self) -> impl Iterator<Item = (IpAddr, IpAddr)> + '_ {
+        self.addresses.ranges()
+    }
+
     /// Names what is known: equal content has equal generations, on each host.
     #[must_use]
     pub fn generation(&self) -> Generation {

@@ -45,6 +45,7 @@ pub(crate) enum Command {
     Lookup(Lookup),
     Check(Check),
     Diff(Diff),
+    Compile(Compile),
     /// Writes completions for a shell to standard output
     Completions {
         shell: Shell,
@@ -174,6 +175,26 @@ pub(crate) struct Diff {
     /// One JSON object an indicator
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Writes what is known for programs that take nothing but files
+///
+/// What allow-lists silence and what is not valid at the time is left out, and counted. Each file is replaced whole, or stays as it is.
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct Compile {
+    /// One MaxMind database: the configuration's databases, the first with the first word, and under `threat` what is known of addresses
+    #[arg(long, value_name = "FILE")]
+    pub(crate) mmdb: Option<PathBuf>,
+    /// A table for each kind of indicator, KIND.csv: one line an indicator
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Suricata: datasets with reputation, KIND.rep, and lists for its IP reputation, iprep.list and categories.txt
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) suricata: Option<PathBuf>,
+    /// Zeek: a file for its intelligence framework
+    #[arg(long, value_name = "FILE")]
+    pub(crate) zeek: Option<PathBuf>,
 }
 
 /// The names of a closed list, in help, completions and errors.

@@ -1,7 +1,10 @@
 //! stormtag on the command line.
 
 mod arguments;
+mod ask;
 mod check;
+mod compile;
+mod decompress;
 mod diff;
 mod enrich;
 mod lookup;
@@ -22,6 +25,7 @@ fn main() -> ExitCode {
         Command::Enrich(options) => enrich::run(&config, &options),
         Command::Lookup(options) => lookup::run(&config, &options),
         Command::Check(options) => check::run(&config, &options),
+        Command::Compile(options) => compile::run(&config, &options),
         Command::Diff(options) => diff::run(&options),
         Command::Completions { shell } => shell::completions(shell),
         Command::Man { folder } => shell::man(&folder),

@@ -1,20 +1,17 @@
 //! Input: files and standard input, undone if compressed, as blocks that end at line ends.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::io::{self, BufRead, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 
-use indicatif::ProgressBar;
-use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
-
 use super::signals::Signals;
+use crate::decompress::decompress;
+use indicatif::ProgressBar;
 
 /// How much is read at a time, in bytes. A line that is longer is a block of its own.
 const BLOCK: usize = 1 << 20;
 const MIB: usize = 1 << 20;
-/// How much is undone at a time, in bytes.
-const UNDONE: usize = 1 << 15;
 
 /// What is handed to one who enriches.
 pub(super) struct Block {
@@ -162,44 +159,4 @@ fn split(block: &mut Vec<u8>, cut: usize, mut into: Vec<u8>) -> Vec<u8> {
     into.extend_from_slice(block.get(cut..).unwrap_or_default());
     block.truncate(cut);
     into
-}
-
-/// Undoes compression, which is told by the first bytes; says whether there was any.
-fn decompress<'r>(raw: impl Read + 'r) -> io::Result<(Box<dyn BufRead + 'r>, bool)> {
-    let mut raw = BufReader::with_capacity(BLOCK, raw);
-    let plain: Box<dyn Read + 'r> = match raw.fill_buf()? {
-        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(raw)),
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Box::new(lzma_rust2::XzReader::new(raw, true)),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(Frames { raw: Some(raw), frame: None }),
-        _ => return Ok((Box::new(raw), false)),
-    };
-    // Of damaged input what was undone in one go is lost.
-    Ok((Box::new(BufReader::with_capacity(UNDONE, plain)), true))
-}
-
-/// The zstd frames of a file, one after the other: the decoder stops after the first.
-struct Frames<R: BufRead> {
-    raw: Option<R>,
-    frame: Option<StreamingDecoder<R, FrameDecoder>>,
-}
-
-impl<R: BufRead> Read for Frames<R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        loop {
-            if let Some(frame) = &mut self.frame {
-                let read = frame.read(into)?;
-                if read > 0 || into.is_empty() {
-                    return Ok(read);
-                }
-            }
-            if let Some(frame) = self.frame.take() {
-                self.raw = Some(frame.into_inner());
-            }
-            let Some(mut raw) = self.raw.take() else { return Ok(0) };
-            if raw.fill_buf()?.is_empty() {
-                return Ok(0);
-            }
-            self.frame = Some(StreamingDecoder::new(raw).map_err(io::Error::other)?);
-        }
-    }
 }

@@ -9,24 +9,22 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use stormtag::{Enrichment, Extractor, FieldMap, Intel, Kind, Schema, Worker};
+use stormtag::{Enrichment, Extractor, Intel, Kind, Schema};
 
 use crate::arguments::{ConfigFile, Lookup, now};
+use crate::ask::Asker;
 use crate::trouble::{Done, ONE, Trouble, say};
 use names::Named;
-
-/// The one field of the event that asks.
-const FIELD: &str = "value";
 
 pub(crate) fn run(config: &ConfigFile, options: &Lookup) -> Done {
     let mut config = config.open()?;
     config.time = Some(options.at.unwrap_or_else(now));
     let loaded = config.load()?;
-    let worker = loaded.worker();
-    let mut asker = Asker { worker, set_to: None, intel: loaded.live.snapshot(), json: options.json, known: false };
+    let asker = Asker::new(loaded.worker());
+    let mut lookups = Lookups { asker, intel: loaded.live.snapshot(), json: options.json, known: false };
     let mut out = anstream::stdout().lock();
     let mut answer = |value: &str| {
-        asker.answer(value, options.kind, &mut out).map_err(|error| Trouble::io("standard output", error))
+        lookups.answer(value, options.kind, &mut out).map_err(|error| Trouble::io("standard output", error))
     };
     for value in &options.values {
         if value != "-" {
@@ -40,7 +38,7 @@ pub(crate) fn run(config: &ConfigFile, options: &Lookup) -> Done {
             }
         }
     }
-    Ok(if asker.known { ExitCode::SUCCESS } else { ExitCode::from(ONE) })
+    Ok(if lookups.known { ExitCode::SUCCESS } else { ExitCode::from(ONE) })
 }
 
 /// What is known of a value, for a machine.
@@ -54,31 +52,23 @@ struct Answer<'a> {
     told: &'a Value,
 }
 
-struct Asker {
-    worker: Worker,
-    /// What the worker takes its field for.
-    set_to: Option<Kind>,
+struct Lookups {
+    asker: Asker,
     intel: Arc<Intel>,
     json: bool,
     /// Whether something was known of some value.
     known: bool,
 }
 
-impl Asker {
+impl Lookups {
     fn answer(&mut self, value: &str, kind: Option<Kind>, out: &mut impl Write) -> io::Result<()> {
         let Some((kind, value)) = kind.map(|kind| (kind, value.to_owned())).or_else(|| told_by_looks(value)) else {
             return self.answer_name(value, out);
         };
-        if let Err(why) = self.worker.look_up(kind, &value) {
+        if let Err(why) = self.asker.look_up(kind, &value) {
             return self.cannot(&value, &format!("no {kind}: {why}"), out);
         }
-        if self.set_to != Some(kind) {
-            // As ECS has it: so that the place of an address is told.
-            let map = format!("{FIELD} {kind} source\n");
-            self.worker.set_fields(FieldMap::parse("the value", &map).unwrap_or_default());
-            self.set_to = Some(kind);
-        }
-        let enrichment = self.worker.enrich(&json!({ FIELD: value }));
+        let enrichment = self.asker.ask(kind, &value);
         self.known |= is_known(&enrichment);
         if !self.json {
             return value::show(&value, kind, &enrichment, out);

@@ -1,0 +1,64 @@
+//! `stormtag compile`: what is known, for programs that take nothing but files.
+
+mod known;
+mod mmdb;
+mod suricata;
+mod tables;
+mod zeek;
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::arguments::{Compile, ConfigFile, now};
+use crate::trouble::{Done, Trouble, say};
+use known::Known;
+
+pub(crate) fn run(config: &ConfigFile, options: &Compile) -> Done {
+    let mut config = config.open()?;
+    // What has expired by then is left out.
+    let now = *config.time.get_or_insert_with(now);
+    // They are merged as they are; nobody asks a worker where something is.
+    let databases = std::mem::take(&mut config.databases);
+    let loaded = config.load()?;
+    let intel = loaded.live.snapshot();
+    say(format_args!("{}", crate::style::plain(&loaded.report.to_string())));
+    if let Some(path) = &options.mmdb {
+        say(format_args!("{}: {}\n", path.display(), mmdb::write(path, &databases, loaded.worker(), now)?));
+    }
+    let known = Known::of(&intel, now);
+    say(format_args!("left out: {} records silenced, {} not valid at this time\n", known.silenced, known.not_valid));
+    if let Some(folder) = &options.csv {
+        tables::write(folder, &known)?;
+    }
+    if let Some(folder) = &options.suricata {
+        suricata::write(folder, &known)?;
+    }
+    if let Some(path) = &options.zeek {
+        zeek::write(path, &known)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a file beside, and puts it in the place of the one that is there: whoever reads it meets the old or the new one, whole.
+fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>) -> Result<(), Trouble> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    let written = || {
+        let mut file = BufWriter::new(File::create(&beside)?);
+        write(&mut file)?;
+        file.flush()?;
+        file.get_ref().sync_all()?;
+        std::fs::rename(&beside, path)
+    };
+    written().map_err(|error| {
+        let _ = std::fs::remove_file(&beside);
+        Trouble::Because(format!("{}: {error}; it stays as it was", path.display()))
+    })
+}
+
+fn make_folder(folder: &Path) -> Result<(), Trouble> {
+    std::fs::create_dir_all(folder).map_err(|error| Trouble::Because(format!("{}: {error}", folder.display())))
+}
