@@ -8,13 +8,13 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use ipnet::{IpNet, IpSubnets, Ipv4Subnets, Ipv6Subnets};
+use ipnet::IpNet;
 use maxminddb::{Reader, WithinOptions};
 use mmdb_writer::{Error, MergeStrategy, Value, Writer};
 use stormtag::{Enrichment, Kind, Record, Worker};
 
 use super::known::{TOLD, confidence, told};
-use super::replace;
+use super::{replace, subnets};
 use crate::ask::Asker;
 use crate::decompress::decompress;
 use crate::trouble::Trouble;
@@ -124,15 +124,6 @@ fn constant(ranges: impl Iterator<Item = (IpAddr, IpAddr)>) -> Vec<(IpAddr, IpAd
     pieces
         .chain(v6.iter().zip(ends).map(|(&first, last)| (IpAddr::V6(first.into()), IpAddr::V6(last.into()))))
         .collect()
-}
-
-fn subnets(first: IpAddr, last: IpAddr) -> IpSubnets {
-    match (first, last) {
-        (IpAddr::V4(first), IpAddr::V4(last)) => IpSubnets::V4(Ipv4Subnets::new(first, last, 0)),
-        (IpAddr::V6(first), IpAddr::V6(last)) => IpSubnets::V6(Ipv6Subnets::new(first, last, 0)),
-        // Ranges are of one family: none.
-        _ => IpSubnets::V4(Ipv4Subnets::new([0, 0, 0, 1].into(), [0, 0, 0, 0].into(), 0)),
-    }
 }
 
 /// What is known of an address, if a record counts: silenced ones and those outside their validity do not.

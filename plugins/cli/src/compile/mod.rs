@@ -8,8 +8,11 @@ mod zeek;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use ipnet::{IpSubnets, Ipv4Subnets, Ipv6Subnets};
 
 use crate::arguments::{Compile, ConfigFile, now};
 use crate::trouble::{Done, Trouble, say};
@@ -61,4 +64,14 @@ fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> std::io::Res
 
 fn make_folder(folder: &Path) -> Result<(), Trouble> {
     std::fs::create_dir_all(folder).map_err(|error| Trouble::Because(format!("{}: {error}", folder.display())))
+}
+
+/// The networks that a range is made of.
+fn subnets(first: IpAddr, last: IpAddr) -> IpSubnets {
+    match (first, last) {
+        (IpAddr::V4(first), IpAddr::V4(last)) => IpSubnets::V4(Ipv4Subnets::new(first, last, 0)),
+        (IpAddr::V6(first), IpAddr::V6(last)) => IpSubnets::V6(Ipv6Subnets::new(first, last, 0)),
+        // Ranges are of one family: none.
+        _ => IpSubnets::V4(Ipv4Subnets::new([0, 0, 0, 1].into(), [0, 0, 0, 0].into(), 0)),
+    }
 }

@@ -6,11 +6,10 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ipnet::{IpSubnets, Ipv4Subnets, Ipv6Subnets};
 use stormtag::Kind;
 
 use super::known::{Known, confidence};
-use super::{make_folder, replace};
+use super::{make_folder, replace, subnets};
 use crate::trouble::{Trouble, say};
 
 /// Kinds that a sticky buffer of Suricata holds whole; digests are types of their own, the rest strings.
@@ -66,14 +65,8 @@ fn score(confidence: u8) -> u8 {
 /// A range is the networks that it is made of.
 fn networks(indicator: &str) -> Vec<String> {
     let ends = indicator.split_once('-').and_then(|(first, last)| Some((first.parse().ok()?, last.parse().ok()?)));
-    let subnets = match ends {
-        Some((std::net::IpAddr::V4(first), std::net::IpAddr::V4(last))) => {
-            IpSubnets::V4(Ipv4Subnets::new(first, last, 0))
-        }
-        Some((std::net::IpAddr::V6(first), std::net::IpAddr::V6(last))) => {
-            IpSubnets::V6(Ipv6Subnets::new(first, last, 0))
-        }
-        _ => return vec![indicator.to_owned()],
-    };
-    subnets.map(|network| network.to_string()).collect()
+    match ends {
+        Some((first, last)) => subnets(first, last).map(|network| network.to_string()).collect(),
+        None => vec![indicator.to_owned()],
+    }
 }
