@@ -322,6 +322,12 @@ impl Worker {
         &self.counters
     }
 
+    /// In whose words it writes: for a host that merges an [`Enrichment::patch`] himself. A reload of the configuration may change it.
+    #[must_use]
+    pub fn schema(&self) -> Schema {
+        self.mapping.schema
+    }
+
     /// The snapshot it works with.
     #[must_use]
     pub fn intel(&self) -> &Intel {

@@ -27,6 +27,11 @@ impl Worker {
         self.set_mapping(fields.clone(), *schema).set_stamp(*stamp).set_clock(*clock).set_site(site.clone());
         self.set_cache(cache.unwrap_or(DEFAULT_CACHE));
         self.follows = said.map(Arc::new);
+        // The file may say otherwise by now than when the configuration was read.
+        if let (Some(old), (.., Some(new))) = (self.follows.clone(), self.live.current()) {
+            self.follow(&old, &new);
+            self.follows = Some(new);
+        }
     }
 
     /// Takes what is new in the settings; what the host has set himself stays where they say what they said.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use stormtag::{Config, Kind, Outcome, Reloader, Worker};
+use stormtag::{Config, Kind, Outcome, Reloader, Schema, Worker};
 
 use crate::reload::{Folder, SETTINGS, failed, knows, list, published, unchanged, under_traffic};
 
@@ -117,4 +117,20 @@ fn what_the_host_has_changed_stays_where_the_file_says_what_it_said() {
     let mut reloader = Config::parse(folder.path("stormtag.toml"), &text).unwrap().reloader().unwrap();
     folder.write("stormtag.toml", "?");
     unchanged(&reloader.check());
+}
+
+#[test]
+fn a_worker_made_late_is_set_up_as_the_file_says_by_then() {
+    let folder = Folder::new("late");
+    folder.write("a.txt", list("a", 20));
+    let feed = "[[feed]]\npath = \"a.txt\"\n";
+    let mut reloader = opened(&folder, feed);
+    let (live, mut config) = (reloader.live().clone(), reloader.config().clone());
+    folder.write("stormtag.toml", format!("{feed}[output]\nschema = \"native\"\n{SETTINGS}"));
+    published(&reloader.check());
+    assert_eq!(config.worker(&live).schema(), Schema::Native);
+    // What the host has changed stays.
+    config.time = Some(7);
+    let mut worker = config.worker(&live);
+    assert_eq!((worker.schema(), worker.enrich(&serde_json::json!({})).time()), (Schema::Native, Some(7)));
 }
