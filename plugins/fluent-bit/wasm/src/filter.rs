@@ -13,7 +13,6 @@ use stormtag::{Config, Outcome, Reloader, Worker};
 ///
 /// A trap ends a call in its midst and unwinds nothing. What is in use is therefore taken out and put back: what a trap has left half done is not
 /// used again. If it was a reload, the worker goes on with what it had.
-#[allow(missing_debug_implementations, reason = "what it holds cannot be seen without taking it out")]
 pub struct Filter {
     folders: fn() -> Vec<PathBuf>,
     source: Cell<Source>,
