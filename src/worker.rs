@@ -194,7 +194,7 @@ impl Worker {
         self.ahead.clear();
         self.read(0, line, (0, line.len()));
         self.intel.look_ahead(&mut self.ahead);
-        self.write(0, line, out)
+        self.write(0, line, out, &mut |_, _| ())
     }
 
     /// As [`enrich_json`](Self::enrich_json), for a block of lines: each ends with a line feed, the last one perhaps without. Says how many
@@ -209,6 +209,31 @@ impl Worker {
     /// assert_eq!(out, block);
     /// ```
     pub fn enrich_lines(&mut self, block: &[u8], out: &mut Vec<u8>) -> usize {
+        self.enrich_lines_with(block, out, |_, _| ())
+    }
+
+    /// As [`enrich_lines`](Self::enrich_lines). Shows `see` each line in which some record matched, and what was found in it: for alerts,
+    /// statistics, sightings to be sent.
+    ///
+    /// ```
+    /// use stormtag::{Catalog, IntelBuilder, Live};
+    ///
+    /// let (intel, _) =
+    ///     IntelBuilder::new().catalog(Catalog::builtin()).feed(Catalog::builtin_indicators()).build();
+    /// let mut worker = Live::new(intel).worker();
+    /// let (mut out, mut names) = (Vec::new(), Vec::new());
+    /// let block = b"{\"ip\":\"198.51.100.7\"}\n{\"id.resp_h\":\"45.63.60.39\"}\n";
+    /// worker.enrich_lines_with(block, &mut out, |_line, enrichment| {
+    ///     names.extend(enrichment.leading().map(|of| of.subject().name().to_owned()));
+    /// });
+    /// assert_eq!(names, ["Volt Typhoon"]);
+    /// ```
+    pub fn enrich_lines_with(
+        &mut self,
+        block: &[u8],
+        out: &mut Vec<u8>,
+        mut see: impl FnMut(&[u8], &Enrichment<'_>),
+    ) -> usize {
         let (mut begin, mut matched) = (0, 0);
         while begin < block.len() {
             self.refresh();
@@ -224,7 +249,7 @@ impl Worker {
             }
             self.intel.look_ahead(&mut self.ahead);
             for number in 0..count {
-                matched += usize::from(self.write(number, block, out));
+                matched += usize::from(self.write(number, block, out, &mut see));
                 out.push(b'\n');
             }
         }
@@ -251,9 +276,15 @@ impl Worker {
         }
     }
 
-    /// Appends a line that has been read to `out`, with what was found. Says whether something matched.
+    /// Appends a line that has been read to `out`, with what was found. Shows it to `see`, and says so, if something matched.
     #[inline]
-    fn write(&mut self, number: usize, block: &[u8], out: &mut Vec<u8>) -> bool {
+    fn write(
+        &mut self,
+        number: usize,
+        block: &[u8],
+        out: &mut Vec<u8>,
+        see: &mut impl FnMut(&[u8], &Enrichment<'_>),
+    ) -> bool {
         let Self { intel, mapping, counters, cache, located, texts, clock, site, stamp, lines, ahead, .. } = self;
         let Some(found) = lines.get(number) else { return false };
         let line = found.of(block);
@@ -271,7 +302,11 @@ impl Worker {
         }
         let enrichment = sought.finish(*clock, site).stamped(*stamp);
         splice(line, found, &enrichment, mapping, out);
-        enrichment.is_match()
+        let matched = enrichment.is_match();
+        if matched {
+            see(line, &enrichment);
+        }
+        matched
     }
 
     fn set_mapping(&mut self, fields: FieldMap, schema: Schema) -> &mut Self {

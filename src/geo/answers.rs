@@ -1,8 +1,8 @@
 //! What is known of addresses, in the form in which it is asked for.
 //!
 //! An autonomous system and a place are told far more often than they are read, so each is kept as it is written: as the JSON
-//! members that ECS has for it. What a program asks for are parts of that text. What a place has in common with all places of its region,
-//! more than half of it, is kept once: it stays in caches where the places themselves do not.
+//! members that ECS has for it. What a program asks for are parts of that text, and numbers behind it. What a place has in common with all
+//! places of its region, more than half of it, is kept once: it stays in caches where the places themselves do not.
 
 use std::collections::HashMap;
 
@@ -15,10 +15,7 @@ use crate::slab::Slab;
 pub(super) struct Answers {
     cells: Slab<{ Cell::LENGTH }>,
     anonymity: Vec<Anonymity>,
-    asns: Vec<AsnRow>,
-    places: Vec<PlaceRow>,
-    areas: Vec<AreaRow>,
-    /// UTF-8.
+    /// Rows, one behind the other: what is written, then [details](Row), then names that are written with escapes, as they are.
     text: Slab<1>,
 }
 
@@ -37,11 +34,10 @@ impl Cell {
     }
 }
 
-/// What a row begins with. One load behind the cell gives all that is needed to write it, and the beginning of the text.
+/// What the row of an autonomous system or place begins with. One load behind the cell gives all that is needed to write it, and the
+/// beginning of the text.
 #[derive(Clone, Copy, Default)]
 struct Head {
-    /// The number of the row.
-    row: u32,
     /// Where what is written of the place's area begins.
     area: u32,
     area_written: u16,
@@ -50,19 +46,17 @@ struct Head {
 }
 
 impl Head {
-    const LENGTH: usize = 12;
+    const LENGTH: usize = 8;
 
     fn bytes(self) -> [u8; Self::LENGTH] {
-        let lengths = u32::from(self.area_written) | u32::from(self.written) << 16;
-        let mut bytes = [self.row, self.area, lengths].into_iter().flat_map(u32::to_le_bytes);
-        std::array::from_fn(|_| bytes.next().unwrap_or_default())
+        let Self { area, area_written, written } = self;
+        (u64::from(area) | u64::from(area_written) << 32 | u64::from(written) << 48).to_le_bytes()
     }
 
     #[inline(always)]
-    fn read(bytes: &[u8; Self::LENGTH]) -> Self {
-        let (numbers, _) = bytes.as_chunks();
-        let number = |at: usize| numbers.get(at).map_or(0, |number| u32::from_le_bytes(*number));
-        Self { row: number(0), area: number(1), area_written: number(2) as u16, written: (number(2) >> 16) as u16 }
+    fn read(bytes: [u8; Self::LENGTH]) -> Self {
+        let all = u64::from_le_bytes(bytes);
+        Self { area: all as u32, area_written: (all >> 32) as u16, written: (all >> 48) as u16 }
     }
 }
 
@@ -97,38 +91,49 @@ impl Text<'_> {
     }
 }
 
-struct AsnRow {
-    number: u32,
-    /// Where in the text its parts begin.
-    text: u32,
-    organization: Part,
-    isp: Part,
-    domain: Part,
+/// A row, and its details: where its names stand, and numbers.
+struct Row<'g, const DETAILS: usize> {
+    bytes: &'g [u8],
+    written: &'g str,
+    details: [u32; DETAILS],
 }
 
-struct PlaceRow {
-    /// Latitude and longitude.
-    at: Option<(f64, f64)>,
-    text: u32,
-    area: u32,
-    parts: [Part; OWN],
-}
-
-/// What places of one region have in common.
-struct AreaRow {
-    text: u32,
-    parts: [Part; SHARED],
-}
-
-/// Of the texts of a place, so many are of its area, and so many its own.
+/// Of the names of a place, so many are of its area, and so many its own.
 const SHARED: usize = 6;
 const OWN: usize = 3;
 
-/// A piece of a row's text; empty: none.
+/// Details: the names of an autonomous system and its number; those of a place, with the two halves of latitude and longitude.
+const ASN: usize = 4;
+const PLACE: usize = OWN + 4;
+
+/// The latitude of nowhere: no database may say NaN.
+const NOWHERE: u64 = u64::MAX;
+
+/// A piece of a row; empty: none.
 #[derive(Clone, Copy, Default)]
 struct Part {
     start: u16,
     length: u16,
+}
+
+impl Part {
+    fn detail(self) -> u32 {
+        u32::from(self.start) | u32::from(self.length) << 16
+    }
+}
+
+impl<'g, const DETAILS: usize> Row<'g, DETAILS> {
+    /// The name that stands there.
+    #[inline]
+    fn name(&self, detail: u32) -> Option<&'g str> {
+        let (start, length) = (detail as usize & 0xffff, (detail >> 16) as usize);
+        if length == 0 {
+            return None;
+        }
+        let place = start..start + length;
+        // What is written was looked at once, as a whole.
+        self.written.get(place.clone()).or_else(|| str::from_utf8(self.bytes.get(place)?).ok())
+    }
 }
 
 /// More text than offsets can name.
@@ -141,19 +146,15 @@ pub(super) const LONGEST: usize = 1000;
 impl Answers {
     pub(super) fn new(from: &Cells) -> Result<Self, TooMuch> {
         let mut text = Vec::new();
-        let (mut asns, mut asn_at) = (Vec::new(), Vec::new());
+        let mut asn_at = Vec::new();
         for asn in from.asns() {
-            let (start, row) = written(&mut text, asns.len(), Head::default(), |row| AsnRow::write(&asn, row))?;
-            asn_at.push(start);
-            asns.push(row);
+            asn_at.push(headed(&mut text, Head::default(), |row| row.asn(&asn))?);
         }
-        let (mut places, mut place_at) = (Vec::new(), Vec::new());
+        let mut place_at = Vec::new();
         let mut areas = Areas::default();
         for place in from.places() {
-            let (number, head) = areas.of(&place, &mut text)?;
-            let (start, row) = written(&mut text, places.len(), head, |row| PlaceRow::write(&place, number, row))?;
-            place_at.push(start);
-            places.push(row);
+            let area = areas.of(&place, &mut text)?;
+            place_at.push(headed(&mut text, area, |row| row.place(&place))?);
         }
         let start = |starts: &[u32], id: u32| starts.get(id as usize).copied().unwrap_or_default();
         let cells: Vec<_> = from
@@ -164,30 +165,33 @@ impl Answers {
         // Most databases say nothing of it.
         let anonymity = if anonymity.clone().all(Anonymity::is_empty) { Vec::new() } else { anonymity.collect() };
         let text = Slab::new(text.into_iter().map(|byte| [byte]));
-        Ok(Self { cells: Slab::new(cells.into_iter()), anonymity, asns, places, areas: areas.rows, text })
+        Ok(Self { cells: Slab::new(cells.into_iter()), anonymity, text })
     }
 
     /// The autonomous system; one without a number is nobody's (RFC 7607): the database names an organisation or a provider alone.
     #[inline]
     pub(super) fn asn(&self, cell: u32) -> Option<Asn<'_>> {
-        let row = self.asns.get(self.head(self.cell(cell)?.asn)?.row as usize).filter(|row| row.number != 0)?;
-        let part = |part: Part| self.part(row.text, part);
-        Some(Asn {
-            number: row.number,
-            organization: part(row.organization),
-            isp: part(row.isp),
-            domain: part(row.domain),
-        })
+        let start = self.cell(cell)?.asn;
+        let row: Row<'_, ASN> = self.row(start + Head::LENGTH as u32, self.head(start)?.written)?;
+        let [organization, isp, domain, number] = row.details;
+        let name = |detail: u32| row.name(detail);
+        (number != 0).then(|| Asn { number, organization: name(organization), isp: name(isp), domain: name(domain) })
     }
 
     #[inline]
     pub(super) fn place(&self, cell: u32) -> Option<Place<'_>> {
-        let head = self.head(self.cell(cell)?.place).filter(|head| head.written != 0)?;
-        let row = self.places.get(head.row as usize)?;
-        let area = self.areas.get(row.area as usize)?;
-        let shared = area.parts.map(|part| self.part(area.text, part));
-        let [continent_code, continent_name, country_iso_code, country_name, region_iso_code, region_name] = shared;
-        let [city_name, postal_code, time_zone] = row.parts.map(|part| self.part(row.text, part));
+        let start = self.cell(cell)?.place;
+        let head = self.head(start).filter(|head| head.written != 0)?;
+        let row: Row<'_, PLACE> = self.row(start + Head::LENGTH as u32, head.written)?;
+        let area: Row<'_, SHARED> = self.row(head.area, head.area_written)?;
+        let [continent_code, continent_name, country_iso_code, country_name, region_iso_code, region_name] =
+            area.details.map(|detail| area.name(detail));
+        let [city_name, postal_code, time_zone, at @ ..] = row.details;
+        let [city_name, postal_code, time_zone] = [city_name, postal_code, time_zone].map(|detail| row.name(detail));
+        let [latitude, longitude] = [[at[0], at[1]], [at[2], at[3]]].map(|[low, high]| {
+            let bits = u64::from(low) | u64::from(high) << 32;
+            (bits != NOWHERE).then_some(f64::from_bits(bits))
+        });
         Some(Place {
             continent_code,
             continent_name,
@@ -197,8 +201,8 @@ impl Answers {
             region_name,
             city_name,
             postal_code,
-            latitude: row.at.map(|at| at.0),
-            longitude: row.at.map(|at| at.1),
+            latitude,
+            longitude,
             time_zone,
         })
     }
@@ -233,12 +237,7 @@ impl Answers {
 
     /// Bytes on the heap.
     pub(super) fn memory(&self) -> usize {
-        self.cells.bytes().len()
-            + size_of_val(&*self.anonymity)
-            + size_of_val(&*self.asns)
-            + size_of_val(&*self.places)
-            + size_of_val(&*self.areas)
-            + self.text.bytes().len()
+        self.cells.bytes().len() + size_of_val(&*self.anonymity) + self.text.bytes().len()
     }
 
     #[inline(always)]
@@ -249,34 +248,32 @@ impl Answers {
 
     #[inline(always)]
     fn head(&self, start: u32) -> Option<Head> {
-        self.text.bytes().get(start as usize..)?.first_chunk().map(Head::read)
+        self.text.bytes().get(start as usize..)?.first_chunk().copied().map(Head::read)
     }
 
+    /// The row of which so many bytes are written.
     #[inline]
-    fn part(&self, row: u32, part: Part) -> Option<&str> {
-        let start = row as usize + usize::from(part.start);
-        let text = self.text.bytes().get(start..start + usize::from(part.length))?;
-        str::from_utf8(text).ok().filter(|text| !text.is_empty())
+    fn row<const DETAILS: usize>(&self, start: u32, written: u16) -> Option<Row<'_, DETAILS>> {
+        let bytes = self.text.bytes().get(start as usize..)?;
+        let (written, behind) = bytes.split_at_checked(usize::from(written))?;
+        let details = behind.as_chunks().0.first_chunk()?.map(u32::from_le_bytes);
+        Some(Row { bytes, written: str::from_utf8(written).ok()?, details })
     }
 }
 
 /// Writes a row behind its head, which names the area; says where it begins.
-fn written<Row>(
+fn headed(
     text: &mut Vec<u8>,
-    number: usize,
     area: Head,
-    write: impl FnOnce(&mut Writer<'_>) -> Result<Row, TooMuch>,
-) -> Result<(u32, Row), TooMuch> {
+    write: impl FnOnce(&mut Writer<'_>) -> Result<u16, TooMuch>,
+) -> Result<u32, TooMuch> {
     let begin = text.len();
     text.extend_from_slice(&Head::default().bytes());
-    let start = u32::try_from(text.len()).map_err(|_| TooMuch)?;
-    let mut writer = Writer { text, start, written: 0 };
-    let row = write(&mut writer)?;
-    let head = Head { row: u32::try_from(number).map_err(|_| TooMuch)?, written: writer.written, ..area };
+    let head = Head { written: write(&mut Writer::new(text)?)?, ..area };
     if let Some(room) = text.get_mut(begin..).and_then(<[u8]>::first_chunk_mut) {
         *room = head.bytes();
     }
-    Ok((begin as u32, row))
+    Ok(begin as u32)
 }
 
 type AreaNames<'a> = Option<[Option<&'a str>; SHARED]>;
@@ -284,28 +281,28 @@ type AreaNames<'a> = Option<[Option<&'a str>; SHARED]>;
 /// The areas written so far.
 #[derive(Default)]
 struct Areas<'a> {
-    /// By what they say: the number of the row, and a head that names it. `None`: the area of no place.
-    known: HashMap<AreaNames<'a>, (u32, Head), foldhash::fast::RandomState>,
-    rows: Vec<AreaRow>,
+    /// By what they say, a head that names the area. `None`: the area of no place.
+    known: HashMap<AreaNames<'a>, Head, foldhash::fast::RandomState>,
 }
 
 impl<'a> Areas<'a> {
-    fn of(&mut self, place: &Place<'a>, text: &mut Vec<u8>) -> Result<(u32, Head), TooMuch> {
+    fn of(&mut self, place: &Place<'a>, text: &mut Vec<u8>) -> Result<Head, TooMuch> {
         let names = is_somewhere(place).then(|| texts(place).0);
-        if let Some(&known) = self.known.get(&names.map(|names| names.map(|(_, name)| name))) {
-            return Ok(known);
+        let known = names.map(|names| names.map(|(_, name)| name));
+        if let Some(&head) = self.known.get(&known) {
+            return Ok(head);
         }
-        let number = u32::try_from(self.rows.len()).map_err(|_| TooMuch)?;
-        let start = u32::try_from(text.len()).map_err(|_| TooMuch)?;
-        let mut writer = Writer { text, start, written: 0 };
-        self.rows.push(AreaRow::write(names.as_ref(), &mut writer)?);
-        let head = Head { area: start, area_written: writer.written, ..Head::default() };
-        self.known.insert(names.map(|names| names.map(|(_, name)| name)), (number, head));
-        Ok((number, head))
+        let mut row = Writer::new(text)?;
+        let head = Head { area: row.start, area_written: row.area(names.as_ref())?, ..Head::default() };
+        self.known.insert(known, head);
+        Ok(head)
     }
 }
 
 type Names<'a, const N: usize> = [(&'static str, Option<&'a str>); N];
+
+/// A name, and where it stands as it is.
+type Named<'a> = (Option<Part>, Option<&'a str>);
 
 /// The texts of a place: those of its area, and its own.
 fn texts<'a>(place: &Place<'a>) -> (Names<'a, SHARED>, Names<'a, OWN>) {
@@ -318,91 +315,91 @@ fn is_somewhere(place: &Place<'_>) -> bool {
     place.latitude.is_some() && place.longitude.is_some() || place.texts().iter().any(|(_, name)| name.is_some())
 }
 
-impl AsnRow {
-    fn write(asn: &Asn<'_>, row: &mut Writer<'_>) -> Result<Self, TooMuch> {
-        let mut organization = None;
-        if asn.number != 0 {
-            row.push(&format!("\"as\":{{\"number\":{}", asn.number));
-            if let Some(name) = asn.organization {
-                row.push(",\"organization\":{\"name\":");
-                organization = row.quoted(name);
-                row.push("}");
-            }
-            row.push("}");
-        }
-        row.written = row.length()?;
-        Ok(Self {
-            number: asn.number,
-            organization: row.part(organization, asn.organization)?,
-            isp: row.part(None, asn.isp)?,
-            domain: row.part(None, asn.domain)?,
-            text: row.start,
-        })
-    }
-}
-
-impl AreaRow {
-    /// Opens the object that the place closes.
-    fn write(names: Option<&Names<'_, SHARED>>, row: &mut Writer<'_>) -> Result<Self, TooMuch> {
-        let Some(names) = names else { return Ok(Self { text: row.start, parts: [Part::default(); SHARED] }) };
-        row.push("\"geo\":{");
-        let inside = row.members(names, true);
-        row.written = row.length()?;
-        Ok(Self { text: row.start, parts: row.parts(names, inside)? })
-    }
-}
-
-impl PlaceRow {
-    fn write(place: &Place<'_>, area: u32, row: &mut Writer<'_>) -> Result<Self, TooMuch> {
-        let (shared, own) = texts(place);
-        let at = place.latitude.zip(place.longitude);
-        let mut inside = [None; OWN];
-        if is_somewhere(place) {
-            let mut first = shared.iter().all(|(_, name)| name.is_none());
-            inside = row.members(&own, first);
-            first &= own.iter().all(|(_, name)| name.is_none());
-            if let Some((lat, lon)) = at {
-                row.push(if first { "\"location\":" } else { ",\"location\":" });
-                row.push(&serde_json::json!({ "lat": lat, "lon": lon }).to_string());
-            }
-            row.push("}");
-        }
-        row.written = row.length()?;
-        Ok(Self { at, text: row.start, area, parts: row.parts(&own, inside)? })
-    }
-}
-
 /// Appends a row to the text.
 struct Writer<'t> {
     text: &'t mut Vec<u8>,
     start: u32,
-    /// So many bytes of the row are as they are written; the others only make parts of it whole.
-    written: u16,
 }
 
-impl Writer<'_> {
+impl<'t> Writer<'t> {
+    fn new(text: &'t mut Vec<u8>) -> Result<Self, TooMuch> {
+        let start = u32::try_from(text.len()).map_err(|_| TooMuch)?;
+        Ok(Self { text, start })
+    }
+
+    /// Says how many bytes are written, as the two others do.
+    fn asn(&mut self, asn: &Asn<'_>) -> Result<u16, TooMuch> {
+        let mut organization = None;
+        if asn.number != 0 {
+            self.push(&format!("\"as\":{{\"number\":{}", asn.number));
+            if let Some(name) = asn.organization {
+                self.push(",\"organization\":{\"name\":");
+                organization = self.quoted(name);
+                self.push("}");
+            }
+            self.push("}");
+        }
+        self.details(&[(organization, asn.organization), (None, asn.isp), (None, asn.domain)], &[asn.number])
+    }
+
+    /// Opens the object that the place closes.
+    fn area(&mut self, names: Option<&Names<'_, SHARED>>) -> Result<u16, TooMuch> {
+        let Some(names) = names else { return self.details(&[(None, None); SHARED], &[]) };
+        self.push("\"geo\":{");
+        let inside = self.members(names, true);
+        self.details(&inside, &[])
+    }
+
+    fn place(&mut self, place: &Place<'_>) -> Result<u16, TooMuch> {
+        let (shared, own) = texts(place);
+        let at = place.latitude.zip(place.longitude);
+        let mut inside = own.map(|(_, name)| (None, name));
+        if is_somewhere(place) {
+            let mut first = shared.iter().all(|(_, name)| name.is_none());
+            inside = self.members(&own, first);
+            first &= own.iter().all(|(_, name)| name.is_none());
+            if let Some((lat, lon)) = at {
+                self.push(if first { "\"location\":" } else { ",\"location\":" });
+                self.push(&serde_json::json!({ "lat": lat, "lon": lon }).to_string());
+            }
+            self.push("}");
+        }
+        let halves = |degrees: Option<f64>| {
+            let bits = degrees.map_or(NOWHERE, f64::to_bits);
+            [bits as u32, (bits >> 32) as u32]
+        };
+        self.details(&inside, [halves(at.map(|at| at.0)), halves(at.map(|at| at.1))].as_flattened())
+    }
+
     fn push(&mut self, text: &str) {
         self.text.extend_from_slice(text.as_bytes());
     }
 
     /// Appends the members of an object that have a name; says where the names stand. The first has no comma before it.
-    fn members<const N: usize>(&mut self, names: &Names<'_, N>, mut first: bool) -> [Option<Part>; N] {
+    fn members<'a, const N: usize>(&mut self, names: &Names<'a, N>, mut first: bool) -> [Named<'a>; N] {
         names.map(|(key, name)| {
-            let name = name?;
+            let Some(text) = name else { return (None, None) };
             self.push(if std::mem::replace(&mut first, false) { "\"" } else { ",\"" });
             self.push(key);
             self.push("\":");
-            self.quoted(name)
+            (self.quoted(text), name)
         })
     }
 
-    /// Where the names stand, those that stand nowhere yet behind all others.
-    fn parts<const N: usize>(&mut self, names: &Names<'_, N>, inside: [Option<Part>; N]) -> Result<[Part; N], TooMuch> {
-        let mut parts = [Part::default(); N];
-        for (part, ((_, name), inside)) in parts.iter_mut().zip(names.iter().zip(inside)) {
-            *part = self.part(inside, *name)?;
+    /// Ends what is written, and says how long it is. Behind it come the details: where the names stand, then the numbers.
+    fn details(&mut self, names: &[Named<'_>], numbers: &[u32]) -> Result<u16, TooMuch> {
+        let (written, begin) = (self.length()?, self.text.len());
+        self.text.resize(begin + size_of::<u32>() * (names.len() + numbers.len()), 0);
+        let mut details = Vec::new();
+        for &(inside, name) in names {
+            details.push(self.part(inside, name)?.detail());
         }
-        Ok(parts)
+        details.extend_from_slice(numbers);
+        let room = self.text.get_mut(begin..).unwrap_or_default().as_chunks_mut().0;
+        for (room, detail) in room.iter_mut().zip(details) {
+            *room = detail.to_le_bytes();
+        }
+        Ok(written)
     }
 
     /// Appends a name as JSON; says where it stands if it stands there as it is, without escapes.

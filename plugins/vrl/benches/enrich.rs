@@ -1,10 +1,11 @@
 //! What does `. = enrich_threats(., "ecs")` cost beside the least that VRL could do instead: the same fields set to constants?
 //!
-//! Events of the reference workload where `STORMTAG_WORKLOAD` names its folder, else events like them of our own making. Each
-//! iteration is 1,000 events, all of them parsed and their fields known before; what is left of an event is freed outside. *match*: those
-//! alone in which something matched.
+//! Events of the reference workload where `STORMTAG_WORKLOAD` names its folder, else events like them of our own making. All are parsed
+//! and their fields known before; each program is given copies of the same events, and neither making nor freeing these counts. Time is what
+//! the thread was on a processor, the programs take turns, and said is the median of their turns. *match*: the events alone in which
+//! something matched.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "inputs are known")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "inputs are known")]
 
 #[path = "../../../benches/common/mod.rs"]
 mod common;
@@ -14,16 +15,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use common::events::{Shape, lines};
-use common::{BATCH, DOMAIN, Draw, IPV4, Ring, databases, feed, workload};
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use common::{BATCH, DOMAIN, Draw, IPV4, cpu_time, databases, feed, median, workload};
 use stormtag::{FieldMap, Geo, Intel, IntelBuilder, Live};
 use vrl::compiler::runtime::Runtime;
 use vrl::compiler::{Function, Program, TargetValue, TimeZone, compile};
 use vrl::value::{ObjectMap, Secrets, Value};
 
 const EVENTS: usize = 16 * BATCH;
+/// How often each program has its turn.
+const TURNS: usize = 15;
 
-fn bench(c: &mut Criterion) {
+fn main() {
     let (intel, fields, lines) = inputs();
     let live = Live::new(intel);
     let functions = stormtag_vrl::all_with(move || {
@@ -31,54 +33,62 @@ fn bench(c: &mut Criterion) {
         worker.set_fields(fields.clone());
         worker
     });
-    let enrich = program(r#". = enrich_threats(., "ecs")"#, &functions);
-    let mut cases: [Vec<Case>; 2] = Default::default();
     let mut sets = Sets::default();
+    let plain = [". = .", r#". = enrich_threats(., "ecs")"#];
+    sets.programs = plain.iter().map(|source| program(source, &functions)).collect();
+    let (mut misses, mut matches) = (Vec::new(), Vec::new());
     for line in lines {
         let event: Value = serde_json::from_str(&line).unwrap();
         let mut after = target(&event);
-        Runtime::default().resolve(&mut after, &enrich, &TimeZone::default()).unwrap();
-        let matched = after.value.get(vrl::path!("threat")).is_some();
+        Runtime::default().resolve(&mut after, &sets.programs[ENRICH], &TimeZone::default()).unwrap();
+        let of = if after.value.get(vrl::path!("threat")).is_some() { &mut matches } else { &mut misses };
         let (fields, objects) = sets.of(&event, &after.value);
-        cases[usize::from(matched)].push(Case { event, fields, objects });
+        of.push(Case { event, programs: [0, fields, objects, ENRICH] });
     }
-    for (name, cases) in ["miss", "match"].into_iter().zip(&cases) {
-        let mut group = c.benchmark_group(format!("vrl/{name}"));
-        group.throughput(Throughput::Elements(BATCH as u64));
-        let mut timed = |what: &str, of: &dyn Fn(&Case) -> &Program| {
-            let mut ring = Ring::new(cases.len(), BATCH.min(cases.len()));
-            let (mut runtime, zone) = (Runtime::default(), TimeZone::default());
-            group.bench_function(what, |b| {
-                b.iter_batched(
-                    || cases[ring.turn()].iter().map(|case| (target(&case.event), of(case))).collect::<Vec<_>>(),
-                    |mut events| {
-                        for (event, program) in &mut events {
-                            runtime.resolve(event, program, &zone).unwrap();
-                        }
-                        events
-                    },
-                    BatchSize::PerIteration,
-                );
-            });
-        };
-        let (nothing, itself) = (program("true", &functions), program(". = .", &functions));
-        timed("nothing", &|_| &nothing);
-        timed("the event itself", &|_| &itself);
-        timed("the same fields set to constants", &|case| &sets.programs[case.fields]);
-        timed("the same objects set to constants", &|case| &sets.programs[case.objects]);
-        timed("enrich_threats", &|_| &enrich);
+    for (name, cases) in [("miss", misses), ("match", matches)] {
+        let mut turns: [Vec<f64>; 4] = Default::default();
+        for turn in 0..TURNS * turns.len() {
+            let what = turn % turns.len();
+            turns[what].push(nanoseconds(&cases, |case| &sets.programs[case.programs[what]]));
+        }
+        println!("{name}: {} events, nanoseconds for each", cases.len());
+        let times = turns.clone().map(median);
+        let names = [
+            "the event itself",
+            "the same fields set to constants",
+            "the same objects set to constants",
+            "enrich_threats",
+        ];
+        for (name, time) in names.iter().zip(times) {
+            println!("{time:9.0}  {name}");
+        }
+        let ratios = turns[3].iter().zip(&turns[1]).map(|(enrich, fields)| enrich / fields);
+        println!("{:9.2}  times the fields set to constants", median(ratios.collect()));
     }
 }
+
+/// The program that enriches.
+const ENRICH: usize = 1;
 
 struct Case {
     event: Value,
-    /// The program that sets, one by one, the fields that enriching it adds.
-    fields: usize,
-    /// The program that sets them by the object.
-    objects: usize,
+    /// Which programs it is given to: one that sets the event to itself, one that sets the fields, one by one, that enriching it adds,
+    /// one that sets them by the object, and the one that enriches.
+    programs: [usize; 4],
 }
 
-/// Programs that set fields to constants, by the fields.
+fn nanoseconds<'p>(cases: &[Case], program: impl Fn(&Case) -> &'p Program) -> f64 {
+    let mut events: Vec<_> =
+        cases.iter().cycle().take(EVENTS).map(|case| (target(&case.event), program(case))).collect();
+    let (mut runtime, zone) = (Runtime::default(), TimeZone::default());
+    let began = cpu_time().unwrap();
+    for (event, program) in &mut events {
+        runtime.resolve(event, program, &zone).unwrap();
+    }
+    (cpu_time().unwrap() - began) as f64 / events.len().max(1) as f64
+}
+
+/// Programs, and those that set fields to constants by the fields.
 #[derive(Default)]
 struct Sets {
     programs: Vec<Program>,
@@ -142,6 +152,3 @@ fn inputs() -> (Intel, FieldMap, Vec<String>) {
     builder.feed(feed(IPV4.kind, &known.collect()));
     (builder.build().0, workload::fields(), lines.iter().map(str::to_owned).collect())
 }
-
-criterion_group!(benches, bench);
-criterion_main!(benches);

@@ -272,6 +272,10 @@ fn key_of(key: &(impl Serialize + ?Sized)) -> Result<String, Stop> {
         }
     }
 
+    // Nearly all are texts, and many: without the detour.
+    if let Value::Bytes(text) = key.serialize(Writer)? {
+        return String::from_utf8(text.into()).map_err(|_| Stop);
+    }
     let mut text = String::new();
     write!(text, "{}", Shown(key)).map_err(|_| Stop)?;
     Ok(text)
