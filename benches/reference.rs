@@ -15,16 +15,10 @@ use std::hint::black_box;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
-use std::sync::Arc;
 
 use common::random::Random;
-use common::values;
-use stormtag::{
-    Columns, Defaults, Feed, FieldMap, Finding, Geo, Intel, IntelBuilder, Kind, Live, Observable, Record, Worker,
-};
-
-/// Where these events have what.
-const FIELDS: &str = "ts time\nsrc_ip ip source\ndst_ip ip destination\nhost domain\nurl url\nsha256 sha256\n";
+use common::{values, workload};
+use stormtag::{Finding, Intel, Kind, Live, Observable, Worker};
 
 /// What is read at once.
 const BLOCK: usize = 1 << 18;
@@ -35,10 +29,13 @@ fn main() {
         eprintln!("SKIPPED: needs a folder with a workload; scripts/bench-reference gives it one");
         return;
     };
-    let mut worker = load(Path::new(&folder));
+    let (intel, report) = workload::load(Path::new(&folder));
+    eprint!("{report}");
     if arguments.next().is_some_and(|what| what == "parsed") {
-        return parsed(worker.intel());
+        return parsed(&intel);
     }
+    let mut worker = Live::new(intel).worker();
+    worker.set_fields(workload::fields());
     let loaded = cpu_seconds();
     let events = enrich(&mut worker, &mut std::io::stdin().lock(), &mut std::io::stdout().lock()).unwrap();
     let enriched = cpu_seconds();
@@ -49,32 +46,6 @@ fn main() {
     eprintln!("{} lines are no JSON, {} addresses located", counters.not_json, counters.located);
     eprintln!("{events} events, {} matches", counters.events_matched);
     eprintln!("load_cpu_s {loaded:.3}  enrich_cpu_s {:.3}", enriched - loaded);
-}
-
-fn load(folder: &Path) -> Worker {
-    let geo = Geo::open([folder.join("asn.mmdb"), folder.join("city.mmdb")]).unwrap();
-    let mut builder = IntelBuilder::new();
-    builder.geo(Arc::new(geo));
-    for (name, value, kind) in [
-        ("ip", "indicator", Kind::Ip),
-        ("cidr", "cidr", Kind::Ip),
-        ("domain", "indicator", Kind::Domain),
-        ("sha256", "indicator", Kind::Sha256),
-    ] {
-        let columns = Columns {
-            value: Some(value.into()),
-            campaign: Some("campaign".into()),
-            severity: Some("severity".into()),
-            ..Columns::default()
-        };
-        let defaults = Defaults { kind: Some(kind), ..Defaults::from(Record::new(name)) };
-        builder.feed(Feed::open_table(folder.join(format!("ioc_{name}.csv")), &columns, &defaults).unwrap());
-    }
-    let (intel, report) = builder.build();
-    eprint!("{report}");
-    let mut worker = Live::new(intel).worker();
-    worker.set_fields(FieldMap::parse("reference", FIELDS).unwrap());
-    worker
 }
 
 /// Block by block, whole lines in each.

@@ -8,6 +8,7 @@ pub(crate) mod events;
 mod mmdb;
 pub(crate) mod random;
 pub(crate) mod values;
+pub(crate) mod workload;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

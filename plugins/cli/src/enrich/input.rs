@@ -72,7 +72,9 @@ impl<'i> Input<'i> {
         let is_standard = path == Path::new("-");
         let raw: Box<dyn Read> =
             if is_standard { Box::new(io::stdin()) } else { Box::new(File::open(path).map_err(End::Trouble)?) };
-        let (reader, compressed) = decompress(self.progress.wrap_read(raw)).map_err(End::Trouble)?;
+        // The first bytes tell whether it is compressed: they may be long in coming.
+        let begun = self.signals.waiting(|| decompress(self.progress.wrap_read(raw)));
+        let (reader, compressed) = begun.map_err(End::Trouble)?;
         self.blocks(reader, is_standard && !compressed, last, spare, give)
     }
 

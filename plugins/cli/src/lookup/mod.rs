@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use stormtag::{Enrichment, Extractor, Intel, Kind, Schema};
+use stormtag::{Extractor, Intel, Kind, Schema};
 
 use crate::arguments::{ConfigFile, Lookup, now};
 use crate::ask::Asker;
@@ -69,11 +69,11 @@ impl Lookups {
             return self.cannot(&value, &format!("no {kind}: {why}"), out);
         }
         let enrichment = self.asker.ask(kind, &value);
-        self.known |= is_known(&enrichment);
+        let known = enrichment.sightings().iter().any(|sighting| sighting.matches().next().is_some());
+        self.known |= known;
         if !self.json {
             return value::show(&value, kind, &enrichment, out);
         }
-        let known = is_known(&enrichment);
         let patch = serde_json::to_value(enrichment.patch(Schema::Native))?;
         write_line(&Answer { value: &value, kind, known, told: patch.get("stormtag").unwrap_or(&json!({})) }, out)
     }
@@ -101,10 +101,6 @@ impl Lookups {
         say(format_args!("{value:?}: {why}\n"));
         Ok(())
     }
-}
-
-fn is_known(enrichment: &Enrichment<'_>) -> bool {
-    enrichment.sightings().iter().any(|sighting| sighting.matches().next().is_some())
 }
 
 fn write_line(answer: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
