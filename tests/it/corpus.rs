@@ -36,7 +36,9 @@ impl Case {
                     let place = format!("{file}: {}: event {number}, {round} time, {door}", self.name);
                     assert_eq!(seen, event.expected, "{place}");
                 };
-                check("cold worker", event.seen_in_value(live.worker().set_site(self.site.site())));
+                let mut cold = live.worker();
+                self.set_up(event, Schema::Native)(&mut cold);
+                check("cold worker", event.seen_in_value(&mut cold));
                 for (door, worker) in &mut doors {
                     check(door, event.seen_in_value(worker));
                     check(&format!("{door}, bytes"), event.seen_in_bytes(worker));

@@ -30,13 +30,7 @@ fn enriched(run: Enrich, worker: *mut Worker, line: &str) -> (String, usize) {
 
 /// A worker as the case and the event want it, and a handle of one.
 fn workers(live: &Live, case: &Case, event: &Event, schema: Schema) -> (stormtag::Worker, *mut Worker) {
-    let (clock, site, of_values) = (event.clock, case.site.site(), event.json.is_none());
-    let set_up = move |worker: &mut stormtag::Worker| {
-        worker.set_clock(clock).set_schema(schema).set_site(site.clone());
-        if of_values {
-            worker.set_fields(stormtag::FieldMap::parse("corpus", case::FIELDS).unwrap());
-        }
-    };
+    let set_up = case.set_up(event, schema);
     let mut worker = live.worker();
     set_up(&mut worker);
     (worker, open_worker(live, set_up).unwrap())

@@ -135,7 +135,7 @@ pub(crate) struct Seen {
 }
 
 /// For events made of values: a field for each kind, and the time.
-pub(crate) const FIELDS: &str = "at time\nhost host\nhashes hashes\nip ip source\ndomain domain\nurl url\nemail email\nmd5 md5\nsha1 sha1\n\
+const FIELDS: &str = "at time\nhost host\nhashes hashes\nip ip source\ndomain domain\nurl url\nemail email\nmd5 md5\nsha1 sha1\n\
      sha256 sha256\nsha512 sha512\nimphash imphash\nja3 ja3\nja4 ja4\njarm jarm\nasn asn\nfile_name file_name\n\
      cert_sha1 cert_sha1\ncert_sha256 cert_sha256\nuser_name user_name\nmutex mutex\n";
 
@@ -145,6 +145,15 @@ pub(crate) fn kind_and_text(said: &str) -> (Kind, &str) {
 }
 
 impl Case {
+    /// Sets a worker up for one of the case's events: for doors that make their workers themselves.
+    pub(crate) fn set_up(&self, event: &Event, schema: Schema) -> impl Fn(&mut Worker) + Clone + Send + Sync + use<> {
+        let (settings, site) = (event.settings(schema), self.site.site());
+        move |worker| {
+            settings(worker);
+            worker.set_site(site.clone());
+        }
+    }
+
     pub(crate) fn builder(&self) -> IntelBuilder {
         let mut builder = IntelBuilder::new();
         builder.catalog(Catalog::builtin());
@@ -209,11 +218,19 @@ impl Event {
     }
 
     pub(crate) fn prepare(&self, worker: &mut Worker) {
-        worker.set_clock(self.clock).set_schema(Schema::Native);
-        worker.set_fields(match self.json {
-            Some(_) => FieldMap::builtin(),
-            None => FieldMap::parse("corpus", FIELDS).unwrap(),
-        });
+        self.settings(Schema::Native)(worker);
+    }
+
+    /// Sets a worker up for the event.
+    fn settings(&self, schema: Schema) -> impl Fn(&mut Worker) + Clone + Send + Sync + use<> {
+        let (clock, of_values) = (self.clock, self.json.is_none());
+        move |worker| {
+            worker.set_clock(clock).set_schema(schema);
+            worker.set_fields(match of_values {
+                true => FieldMap::parse("corpus", FIELDS).unwrap(),
+                false => FieldMap::builtin(),
+            });
+        }
     }
 
     /// The event as a line.

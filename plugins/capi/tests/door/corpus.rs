@@ -12,7 +12,7 @@ mod mmdb;
 use std::cell::RefCell;
 use std::ffi::c_int;
 
-use stormtag::{FieldMap, Live, Schema};
+use stormtag::{Live, Schema};
 // All of them, or the linker leaves them out.
 pub use stormtag_capi::*;
 
@@ -47,13 +47,7 @@ fn events() -> Vec<Event> {
             let live = Live::new(case.builder().build().0);
             for (event, number) in case.event.iter().zip(1..) {
                 for &schema in Schema::ALL {
-                    let (clock, site, of_values) = (event.clock, case.site.site(), event.json.is_none());
-                    let set_up = move |worker: &mut stormtag::Worker| {
-                        worker.set_clock(clock).set_schema(schema).set_site(site.clone());
-                        if of_values {
-                            worker.set_fields(FieldMap::parse("corpus", case::FIELDS).unwrap());
-                        }
-                    };
+                    let set_up = case.set_up(event, schema);
                     let (mut worker, mut expected, line) = (live.worker(), Vec::new(), event.line());
                     set_up(&mut worker);
                     worker.enrich_json(line.as_bytes(), &mut expected);

@@ -13,7 +13,7 @@ use std::cell::RefCell;
 use std::ffi::{CString, c_char};
 use std::ptr::null;
 
-use stormtag::{FieldMap, Live, Schema, Worker};
+use stormtag::{Live, Schema, Worker};
 // All of it, or the linker leaves it out.
 pub use stormtag_fluent_bit::*;
 
@@ -39,12 +39,11 @@ fn events() -> Vec<Event> {
                 for &schema in Schema::ALL {
                     // Fluent Bit has a time for each record.
                     let seconds = event.clock.map_or(1_700_000_000, |clock| u32::try_from(clock).unwrap());
+                    let set_up = case.set_up(event, schema);
                     let worker = || {
                         let mut worker = live.worker();
-                        worker.set_clock(Some(seconds.into())).set_schema(schema).set_site(case.site.site());
-                        if event.json.is_none() {
-                            worker.set_fields(FieldMap::parse("corpus", case::FIELDS).unwrap());
-                        }
+                        set_up(&mut worker);
+                        worker.set_clock(Some(seconds.into()));
                         worker
                     };
                     let (mut expected, line) = (Vec::new(), event.line());

@@ -1,9 +1,9 @@
 //! The corpus of stormtag, through `enrich_threats`.
 
 use serde_json::Value;
-use stormtag::{FieldMap, Live, Schema};
+use stormtag::{Live, Schema};
 
-use super::case::{Case, FIELDS, Seen, files};
+use super::case::{Case, Seen, files};
 use super::{compile, json, run, value};
 
 #[test]
@@ -21,21 +21,16 @@ fn every_case_through_this_door() {
 fn check(file: &str, case: &Case) {
     let live = Live::new(case.builder().build().0);
     for (event, number) in case.event.iter().zip(1..) {
-        let set_up = {
-            let (live, site, clock, is_json) = (live.clone(), case.site.site(), event.clock, event.json.is_some());
-            move || {
-                let mut worker = live.worker();
-                worker.set_clock(clock).set_site(site.clone());
-                if !is_json {
-                    worker.set_fields(FieldMap::parse("corpus", FIELDS).unwrap());
-                }
-                worker
-            }
+        let (set_up, live) = (case.set_up(event, Schema::Native), live.clone());
+        let made = move || {
+            let mut worker = live.worker();
+            set_up(&mut worker);
+            worker
         };
-        let (event_of_vrl, mut worker) = (value(event.value()), set_up());
+        let (event_of_vrl, mut worker) = (value(event.value()), made());
         // In the order of VRL's objects, by which the first of several addresses of an entity is told.
         let line = json(&event_of_vrl).to_string();
-        let functions = stormtag_vrl::all_with(set_up);
+        let functions = stormtag_vrl::all_with(made);
         for schema in Schema::ALL {
             let place = format!("{file}: {}: event {number}, {schema}", case.name);
             let program = compile(&format!(". = enrich_threats(., \"{schema}\")"), &functions).unwrap();
