@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::json::decode;
+use super::escapes::decode;
 use super::merge::{skip, space};
 
 /// Longer paths are not told, so that a key made for it does not stand in the output once for each match.
