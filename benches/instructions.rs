@@ -25,7 +25,7 @@ use stormtag::{Columns, Defaults, Feed, Geo, Intel, IntelBuilder, Kind, Live, Ob
 const LIMITS: [(&str, u64); 21] = [
     ("json_flat_miss", 500_000),
     ("json_flat_match", 3_300_000),
-    ("json_ocsf_located", 4_150_000),
+    ("json_ocsf_located", 3_360_000),
     ("json_ecs_miss", 1_360_000),
     ("json_suricata_miss", 1_680_000),
     ("json_three_matches", 5_510_000),

@@ -1,5 +1,7 @@
 //! Strings of JSON that are written with escapes (RFC 8259, section 7), as texts.
 
+use std::borrow::Cow;
+
 use memchr::memchr;
 
 /// The text of what stands between the quotes of a string that has been checked; `None` if it is none.
@@ -25,6 +27,14 @@ pub(crate) fn decode(inside: &[u8]) -> Option<String> {
     String::from_utf8(text).ok()
 }
 
+/// As [`decode`], and as it stands there if it has no escapes. Empty if it is none.
+pub(crate) fn text(inside: &[u8]) -> Cow<'_, str> {
+    match memchr(b'\\', inside) {
+        None => Cow::Borrowed(std::str::from_utf8(inside).unwrap_or_default()),
+        Some(_) => Cow::Owned(decode(inside).unwrap_or_default()),
+    }
+}
+
 /// As [`decode`], for strings with UTF-16 units in hexadecimal.
 #[cold]
 fn decode_units(inside: &[u8]) -> Option<String> {
@@ -45,7 +55,8 @@ mod tests {
             let inside = parts.concat();
             let parsed: Option<String> = serde_json::from_str(&format!("\"{inside}\"")).ok();
             prop_assert!(parsed.is_some(), "{}", inside);
-            prop_assert_eq!(decode(inside.as_bytes()), parsed);
+            prop_assert_eq!(decode(inside.as_bytes()), parsed.clone());
+            prop_assert_eq!(Some(text(inside.as_bytes()).into_owned()), parsed);
         }
     }
 }
