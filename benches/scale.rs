@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{BATCH, DOMAIN, Draw, IPV4, QUERIES, Ring, build, feed};
+use common::{BATCH, DOMAIN, Draw, IPV4, QUERIES, Ring, SHA256, URL, build, feed};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use stormtag::Observable;
 
@@ -17,7 +17,7 @@ fn scale(c: &mut Criterion) {
     } else {
         println!("SKIPPED: 10M, which needs STORMTAG_BENCH_LARGE=1 and some gigabytes");
     }
-    for sort in [IPV4, DOMAIN] {
+    for sort in [IPV4, DOMAIN, SHA256, URL] {
         let mut group = c.benchmark_group(format!("scale/{}/miss", sort.name));
         group.throughput(Throughput::Elements(BATCH as u64));
         for &(size, count) in &sizes {
