@@ -91,6 +91,8 @@ async fn functions(file: &Path, live: &Live) -> Result<()> {
         "begins(dst_ip)",
         "is_threat(dst_ip, 'ip')",
         "is_threat(dst_ip, 'ip', ts)",
+        "cardinality(find_threats(dst_ip, 'ip')) > 0",
+        "cardinality(attribute(dst_ip, 'ip', ts)) > 0",
         "country(dst_ip) = 'XX'",
         "begins(host)",
         "is_threat(host, 'domain')",

@@ -8,7 +8,7 @@ use datafusion::common::{DataFusionError, Result};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
-use stormtag::{FieldMap, Intel, Kind, Live, Schema, Shape, Worker};
+use stormtag::{FieldMap, Intel, Kind, Live, Observable, Schema, Shape, Worker};
 
 use crate::column::{Column, returned, rows_needed, seconds};
 use crate::function::{Known, kind, literal};
@@ -60,9 +60,10 @@ fn interesting(intel: &Intel, columns: &[(Column, Kind)], rows: usize) -> Result
         if matches!(kind.shape(), Shape::Text | Shape::Word) && *kind != Kind::Email {
             return Ok(vec![true; rows]);
         }
-        let found = column.look_up(intel, *kind, false, |value, finding| {
-            !finding.is_empty() || value.within().is_some_and(|within| !intel.look_up(&within).is_empty())
-        })?;
+        let is_listed = |value: &Observable<'_>| {
+            intel.is_listed(value) || value.within().is_some_and(|within| intel.is_listed(&within))
+        };
+        let found = column.judge(*kind, false, |value| Some(is_listed(value)))?;
         for (interesting, found) in interesting.iter_mut().zip(column.spread(found, false)) {
             *interesting |= found;
         }

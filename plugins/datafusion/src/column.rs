@@ -64,13 +64,44 @@ impl Column {
         Ok(Self { values, rows: Some(rows) })
     }
 
-    /// What is known of each value. `none` stands where there is no value of the kind; `tell` makes something of what is known of the others.
+    /// What is known of values on which there is a record; `none` stands for all others, which are nearly all.
+    pub(crate) fn listed<'i, T: Clone>(
+        &self,
+        intel: &'i Intel,
+        kind: Kind,
+        none: T,
+        mut tell: impl FnMut(Finding<'i>) -> T,
+    ) -> Result<Vec<T>> {
+        self.judge(kind, none, |value| intel.is_listed(value).then(|| tell(intel.look_up(value))))
+    }
+
+    /// An answer for each value of the kind for which there is one; `none` for all others.
+    pub(crate) fn judge<T: Clone>(
+        &self,
+        kind: Kind,
+        none: T,
+        mut tell: impl FnMut(&Observable<'_>) -> Option<T>,
+    ) -> Result<Vec<T>> {
+        let mut answers = vec![none; self.values.len()];
+        self.each(|place, text| {
+            if let Ok(value) = Observable::parse(kind, text)
+                && let Some(told) = tell(&value)
+                && let Some(answer) = answers.get_mut(place)
+            {
+                *answer = told;
+            }
+        })?;
+        Ok(answers)
+    }
+
+    /// What is known of each value, ASN and place among it. `none` stands where there is no value of the kind; `tell` makes something of
+    /// what is known of the others.
     pub(crate) fn look_up<'i, T: Clone>(
         &self,
         intel: &'i Intel,
         kind: Kind,
         none: T,
-        tell: impl FnMut(&Observable<'_>, &Finding<'i>) -> T,
+        tell: impl FnMut(&Finding<'i>) -> T,
     ) -> Result<Vec<T>> {
         let answers = vec![none; self.values.len()];
         let mut asking =
@@ -200,7 +231,7 @@ struct Asking<'a, 'i, T, F> {
     tell: F,
 }
 
-impl<'a, 'i, T, F: FnMut(&Observable<'_>, &Finding<'i>) -> T> Asking<'a, 'i, T, F> {
+impl<'a, 'i, T, F: FnMut(&Finding<'i>) -> T> Asking<'a, 'i, T, F> {
     #[inline]
     fn ask(&mut self, place: usize, text: &'a str) {
         let Ok(observable) = Observable::parse(self.kind, text) else { return };
@@ -213,9 +244,9 @@ impl<'a, 'i, T, F: FnMut(&Observable<'_>, &Finding<'i>) -> T> Asking<'a, 'i, T, 
 
     fn finish(&mut self) {
         self.intel.look_up_many(&self.asked, &mut self.findings);
-        for ((&place, asked), finding) in self.places.iter().zip(&self.asked).zip(&self.findings) {
+        for (&place, finding) in self.places.iter().zip(&self.findings) {
             if let Some(answer) = self.answers.get_mut(place) {
-                *answer = (self.tell)(asked, finding);
+                *answer = (self.tell)(finding);
             }
         }
         self.asked.clear();

@@ -1,9 +1,8 @@
 //! What DataFusion asks of a function, and where each has it.
 
-use std::any::type_name;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, TimeUnit};
 use datafusion::common::{Result, ScalarValue, plan_err};
@@ -117,12 +116,6 @@ impl What {
             Self::Hunted => hunt::hunted_type(),
         }
     }
-
-    fn documentation(self) -> &'static Documentation {
-        static ALL: LazyLock<Vec<Documentation>> = LazyLock::new(|| What::ALL.map(document).into());
-        static NONE: LazyLock<Documentation> = LazyLock::new(|| document(What::IsThreat));
-        ALL.get(self as usize).unwrap_or(&NONE)
-    }
 }
 
 fn document(what: What) -> Documentation {
@@ -205,12 +198,8 @@ pub(crate) fn kind(name: &str, literal: Option<&ScalarValue>) -> Result<Kind> {
 
 /// The names of kinds, for messages.
 fn kinds() -> String {
-    let (mut names, last): (Vec<_>, _) = match Kind::ALL.split_last() {
-        Some((last, before)) => (before.iter().map(|kind| kind.name()).collect(), last.name()),
-        None => (Vec::new(), ""),
-    };
-    let before = std::mem::take(&mut names).join(", ");
-    format!("{before} or {last}")
+    let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+    format!("one of {}", names.join(", "))
 }
 
 /// The literal that an argument is while the query runs.
@@ -225,7 +214,7 @@ pub(crate) fn function(what: What, known: &Arc<Known>) -> ScalarUDF {
     // Within a query the answer to a value changes only if a snapshot is published meanwhile: no reason to plan as if it could change
     // from row to row.
     let signature = Signature::user_defined(Volatility::Stable);
-    ScalarUDF::from(Function { what, known: known.clone(), signature })
+    ScalarUDF::from(Function { what, known: known.clone(), signature, documentation: document(what) })
 }
 
 /// A function as DataFusion sees it.
@@ -233,6 +222,7 @@ struct Function {
     what: What,
     known: Arc<Known>,
     signature: Signature,
+    documentation: Documentation,
 }
 
 impl ScalarUDFImpl for Function {
@@ -280,7 +270,7 @@ impl ScalarUDFImpl for Function {
     }
 
     fn documentation(&self) -> Option<&Documentation> {
-        Some(self.what.documentation())
+        Some(&self.documentation)
     }
 }
 
@@ -301,6 +291,6 @@ impl Hash for Function {
 
 impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}({})", type_name::<Self>(), self.what.name())
+        f.debug_tuple("Function").field(&self.what).finish()
     }
 }

@@ -26,7 +26,7 @@ pub use hunt::RetroHunt;
 /// let (intel, _) = IntelBuilder::new().feed(Catalog::builtin_indicators()).build();
 /// let ctx = SessionContext::new();
 /// stormtag_datafusion::register(&ctx, &Live::new(intel));
-/// assert!(ctx.udf("is_threat").is_ok());
+/// assert!(ctx.state().scalar_functions().contains_key("is_threat"));
 /// ```
 pub fn register(ctx: &SessionContext, live: &Live) {
     Functions::new(live).register(ctx);

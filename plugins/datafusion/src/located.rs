@@ -51,6 +51,6 @@ fn locate(
     let [ip] = args.args.as_slice() else { return datafusion::common::exec_err!("expected one argument") };
     let column = Column::new(ip, rows_needed(&args.args, args.number_rows))?;
     let intel = known.live.snapshot();
-    let findings = column.look_up(&intel, Kind::Ip, None, |_, finding| Some(*finding))?;
+    let findings = column.look_up(&intel, Kind::Ip, None, |finding| Some(*finding))?;
     returned(column.spread_array(write(&findings)?)?, &args.args)
 }

@@ -38,8 +38,7 @@ impl Asked {
 
     /// What is known of each row's value, and the rows that have one. Rows without matches need not be told apart.
     fn findings<'i>(&self, intel: &'i Intel) -> Result<(Vec<Option<Finding<'i>>>, Option<NullBuffer>)> {
-        let found =
-            self.column.look_up(intel, self.kind, None, |_, finding| (!finding.is_empty()).then_some(*finding))?;
+        let found = self.column.listed(intel, self.kind, None, Some)?;
         let nulls = self.column.row_nulls();
         Ok((self.column.spread(found, None), nulls))
     }
@@ -51,7 +50,7 @@ pub(crate) fn find_threats(known: &Known, args: &ScalarFunctionArgs) -> Result<C
     let intel = known.live.snapshot();
     let array = match &asked.at {
         None => {
-            let found = asked.column.look_up(&intel, asked.kind, None, |_, finding| Some(*finding))?;
+            let found = asked.column.listed(&intel, asked.kind, None, Some)?;
             let list = write(found.iter().map(|found| matches(*found, None)), asked.column.nulls())?;
             asked.column.spread_array(list)?
         }
@@ -89,8 +88,7 @@ pub(crate) fn is_threat(known: &Known, args: &ScalarFunctionArgs) -> Result<Colu
     let intel = known.live.snapshot();
     let array: ArrayRef = match &asked.at {
         None => {
-            let is_match = |finding: &Finding<'_>| !finding.is_empty() && finding.matches().next().is_some();
-            let found = asked.column.look_up(&intel, asked.kind, false, |_, finding| is_match(finding))?;
+            let found = asked.column.listed(&intel, asked.kind, false, |finding| finding.matches().next().is_some())?;
             let array = BooleanArray::new(BooleanBuffer::from(found), asked.column.nulls());
             asked.column.spread_array(Arc::new(array))?
         }

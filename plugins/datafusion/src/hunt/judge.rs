@@ -10,7 +10,7 @@ use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs};
-use stormtag::{Feed, Finding, Indicator, Intel, IntelBuilder, Kind, Limits, Match, Observable, Pattern, Record};
+use stormtag::{Feed, Indicator, Intel, IntelBuilder, Kind, Limits, Match, Observable, Pattern, Record};
 
 use crate::column::{Column, returned, rows_needed};
 use crate::function::{Known, kind, literal};
@@ -99,21 +99,21 @@ impl<'a> Asked<'a> {
     }
 
     /// The indicators that are sought and cover the value.
-    fn matches<'s>(&'s self, value: &Observable<'_>, found: &Finding<'_>) -> Vec<Match<'s>> {
-        let mut all = self.judged(value, found);
+    fn matches<'s>(&'s self, value: &Observable<'_>) -> Vec<Match<'s>> {
+        let mut all = self.judged(value);
         if let Some(within) = value.within() {
-            all.extend(self.judged(&within, &self.sought.look_up(&within)));
+            all.extend(self.judged(&within));
         }
         all
     }
 
     /// Those that the snapshot does not silence.
-    fn judged<'s>(&'s self, value: &Observable<'_>, found: &Finding<'_>) -> Vec<Match<'s>> {
-        if found.is_empty() {
+    fn judged<'s>(&'s self, value: &Observable<'_>) -> Vec<Match<'s>> {
+        if !self.sought.is_listed(value) {
             return Vec::new();
         }
         // All that is said at one place of a table is silenced together, or not at all: the text tells the place.
-        let sought: Vec<_> = found.matches().map(|found| found.indicator()).collect();
+        let sought: Vec<_> = self.sought.look_up(value).matches().map(|found| found.indicator()).collect();
         self.snapshot.look_up(value).matches().filter(|found| sought.contains(&found.indicator())).collect()
     }
 }
@@ -127,8 +127,7 @@ pub(crate) fn is_hunted(known: &Known, args: &ScalarFunctionArgs) -> Result<Colu
     let asked = Asked::new(known, args)?;
     let mut hits = vec![false; asked.rows];
     for (_, kind, column) in &asked.columns {
-        let found =
-            column.look_up(&asked.sought, *kind, false, |value, found| !asked.matches(value, found).is_empty())?;
+        let found = column.judge(*kind, false, |value| Some(!asked.matches(value).is_empty()))?;
         for (hit, found) in hits.iter_mut().zip(column.spread(found, false)) {
             *hit |= found;
         }
@@ -142,7 +141,7 @@ pub(crate) fn hunted(known: &Known, args: &ScalarFunctionArgs) -> Result<Columna
     let mut rows: Vec<Vec<Threat<'_>>> = Vec::new();
     rows.resize_with(asked.rows, Vec::new);
     for (name, kind, column) in &asked.columns {
-        let found = column.look_up(&asked.sought, *kind, Vec::new(), |value, found| asked.matches(value, found))?;
+        let found = column.judge(*kind, Vec::new(), |value| Some(asked.matches(value)))?;
         for (row, found) in rows.iter_mut().zip(column.spread(found, Vec::new())) {
             row.extend(found.iter().map(|found| Threat::new(found).in_column(name)));
         }

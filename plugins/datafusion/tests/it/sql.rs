@@ -78,7 +78,7 @@ fn a_site_adds_its_context() {
 
 #[test]
 fn mistakes_are_errors_of_planning() {
-    let kinds = "ip, domain, url, email, md5, sha1, sha256, sha512,";
+    let kinds = "one of ip, domain, url, email, md5, sha1, sha256, sha512,";
     let wrong = error("SELECT is_threat('x', 'adress')");
     assert!(
         wrong.contains(&format!("is_threat: expected {kinds}")) && wrong.ends_with("as the kind, found adress"),
