@@ -21,7 +21,7 @@ use common::{values, workload};
 use stormtag::{Finding, Intel, Kind, Live, Observable, Worker};
 
 /// What is read at once.
-const BLOCK: usize = 1 << 18;
+const BLOCK: usize = 1 << 15;
 
 fn main() {
     let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with('-'));

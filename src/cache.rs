@@ -16,6 +16,7 @@ use crate::observable::{Kind, Observable, Shape};
 /// Least recently used goes first. Private to a worker: no lock, and no tenant can push out another's values.
 pub(crate) struct Cache {
     seen: Option<LruCache<u64, Seen, RandomState>>,
+    once: Once,
     hasher: RandomState,
     /// Verdicts of other numbers speak of a snapshot that is not used any more.
     snapshot: u64,
@@ -33,6 +34,22 @@ struct Seen {
 enum Known {
     Value(Kind, Result<Observable<'static>, NotObservable>),
     Text(Part, u64, Verdict),
+}
+
+/// Hashes of what was met a first time. Most of it is never met again: keeping it would push out what is, and cost more than looking at it.
+struct Once(Box<[u32]>);
+
+impl Once {
+    fn new(places: usize) -> Self {
+        Self(vec![0; places].into())
+    }
+
+    /// Whether this hash was met before, as far as it is remembered; from now on it is.
+    #[inline]
+    fn again(&mut self, hash: u64) -> bool {
+        let (place, tag) = (hash as usize % self.0.len().max(1), (hash >> 32) as u32);
+        self.0.get_mut(place).is_some_and(|kept| std::mem::replace(kept, tag) == tag)
+    }
 }
 
 /// What is known of a text by itself, within one snapshot.
@@ -53,7 +70,8 @@ impl Cache {
     /// Room for so many values; 0 keeps none.
     pub(crate) fn new(capacity: usize) -> Self {
         let seen = NonZeroUsize::new(capacity).map(|capacity| LruCache::with_hasher(capacity, RandomState::default()));
-        Self { seen, hasher: RandomState::default(), snapshot: 0, lower: Vec::new(), hits: 0, misses: 0 }
+        let once = Once::new(capacity);
+        Self { seen, once, hasher: RandomState::default(), snapshot: 0, lower: Vec::new(), hits: 0, misses: 0 }
     }
 
     /// Forgets everything but how often something was remembered, and makes room for so many values.
@@ -75,22 +93,26 @@ impl Cache {
             Shape::Url => !normal::is_url(text.as_bytes()),
             _ => false,
         };
-        match &mut self.seen {
+        let Self { seen, once, hasher, hits, misses, .. } = self;
+        match seen {
             Some(seen) if slow && text.len() <= LONGEST => {
-                let key = self.hasher.hash_one((kind, text));
-                let known = seen.get(&key).is_some_and(|seen| {
-                    // Another text of the same hash takes its place.
-                    *seen.text == *text && matches!(seen.known, Known::Value(of, _) if of == kind)
-                });
-                *(if known { &mut self.hits } else { &mut self.misses }) += 1;
-                if !known {
-                    let value = Observable::parse(kind, text).map(Observable::into_owned);
+                let key = hasher.hash_one((kind, text));
+                // Another text of the same hash takes its place.
+                if let Some(Seen { text: other, known: Known::Value(of, value) }) = seen.get(&key)
+                    && **other == *text
+                    && *of == kind
+                {
+                    *hits += 1;
+                    return see(value.as_ref().map_err(|&why| why));
+                }
+                *misses += 1;
+                let value = Observable::parse(kind, text);
+                let seen_by = see(value.as_ref().map_err(|&why| why));
+                if once.again(key) {
+                    let value = value.map(Observable::into_owned);
                     seen.put(key, Seen { text: text.into(), known: Known::Value(kind, value) });
                 }
-                match seen.peek(&key) {
-                    Some(Seen { known: Known::Value(_, value), .. }) => see(value.as_ref().map_err(|&why| why)),
-                    _ => see(Observable::parse(kind, text).as_ref().map_err(|&why| why)),
-                }
+                seen_by
             }
             _ => see(Observable::parse(kind, text).as_ref().map_err(|&why| why)),
         }
@@ -105,7 +127,7 @@ impl Cache {
         judge: impl FnOnce(&mut Vec<u8>) -> Verdict,
         see: impl FnOnce(&Verdict) -> T,
     ) -> T {
-        let Self { seen, hasher, snapshot, lower, hits, misses } = self;
+        let Self { seen, once, hasher, snapshot, lower, hits, misses } = self;
         match seen {
             Some(seen) if (SHORTEST..=LONGEST).contains(&text.len()) => {
                 let key = hasher.hash_one((part, text));
@@ -119,7 +141,9 @@ impl Cache {
                 *misses += 1;
                 let verdict = judge(lower);
                 let seen_by = see(&verdict);
-                seen.put(key, Seen { text: text.into(), known: Known::Text(part, *snapshot, verdict) });
+                if once.again(key) {
+                    seen.put(key, Seen { text: text.into(), known: Known::Text(part, *snapshot, verdict) });
+                }
                 seen_by
             }
             _ => see(&judge(lower)),
@@ -141,7 +165,7 @@ mod tests {
         let texts =
             ["EVIL.example", "http://EVIL.example:80/a b", "evil.example", "a..b", "http://[", "BÜCHER.example"];
         let mut caches = [Cache::new(0), Cache::new(1), Cache::new(64)];
-        for _ in 0..3 {
+        for _ in 0..6 {
             for text in texts {
                 for kind in [Kind::Domain, Kind::Url, Kind::Email] {
                     let expected = Observable::parse(kind, text);

@@ -313,6 +313,15 @@ impl<'a> Observable<'a> {
         }
     }
 
+    /// Its normal form as it is written.
+    pub(crate) fn text(&self) -> Cow<'_, str> {
+        match &self.key {
+            Key::Address(address) => Cow::Owned(normal::write_address(*address)),
+            Key::Name(text) | Key::Url(text) | Key::Word(text) | Key::Text(text) => Cow::Borrowed(text),
+            Key::Digest(digest) => Cow::Owned(normal::encode_hex(digest.as_bytes())),
+        }
+    }
+
     /// What stands inside: the host of a URL, the domain of an e-mail address.
     #[must_use]
     pub fn within(&self) -> Option<Observable<'_>> {
@@ -353,10 +362,6 @@ impl From<IpAddr> for Observable<'_> {
 
 impl fmt::Display for Observable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.key {
-            Key::Address(address) => address.fmt(f),
-            Key::Name(text) | Key::Url(text) | Key::Word(text) | Key::Text(text) => f.pad(text),
-            Key::Digest(digest) => f.pad(&normal::encode_hex(digest.as_bytes())),
-        }
+        f.pad(&self.text())
     }
 }

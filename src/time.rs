@@ -35,8 +35,8 @@ pub(crate) fn seconds(text: &str) -> Option<i64> {
 /// or without a fraction, or milliseconds.
 pub(crate) fn event_time(text: &str) -> Option<i64> {
     let text = text.trim();
-    if let Some(number) = number(text) {
-        return Some(number);
+    if let Some(seconds) = number(text).or_else(|| utc_second(text.as_bytes())) {
+        return Some(seconds);
     }
     // jiff boxes its errors, so it is asked only for what looks like a date, and of its parsers only the right one.
     let (date, time) = text.split_at_checked(10)?;
@@ -50,6 +50,26 @@ pub(crate) fn event_time(text: &str) -> Option<i64> {
         return Some(at.as_second() - i64::from(at.subsec_nanosecond() < 0));
     }
     utc(text.parse().ok()?)
+}
+
+/// As [`event_time`], of how nearly all are written: `2024-01-12T17:45:09.123Z`.
+fn utc_second(text: &[u8]) -> Option<i64> {
+    let (&[y, e, a, r, b'-', m, o, b'-', d, ay, b'T', h, ou, b':', mi, n, b':', s, ec], rest) =
+        text.split_first_chunk()?
+    else {
+        return None;
+    };
+    let fraction = rest.strip_suffix(b"Z")?;
+    let is_fraction = |digits: &[u8]| (1..=9).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    if !fraction.is_empty() && !fraction.strip_prefix(b".").is_some_and(is_fraction) {
+        return None;
+    }
+    let number = |digits: &[u8]| {
+        let digit = |byte: &u8| byte.is_ascii_digit().then(|| i64::from(byte - b'0'));
+        digits.iter().try_fold(0, |number, byte| Some(10 * number + digit(byte)?))
+    };
+    let date = [number(&[y, e, a, r])?, number(&[m, o])?, number(&[d, ay])?];
+    at(date, [number(&[h, ou])?, number(&[mi, n])?, number(&[s, ec])?], 0, 0).map(|(seconds, _)| seconds)
 }
 
 /// A second since the epoch and nanoseconds in it.
@@ -130,7 +150,20 @@ fn utc(at: DateTime) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_nearly_all_write_is_read_as_a_parser_does(
+            text in "(19|20|00|99)[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{0,10})?Z",
+        ) {
+            let parsed: Option<Timestamp> = text.parse().ok();
+            let second = parsed.map(|at| at.as_second() - i64::from(at.subsec_nanosecond() < 0));
+            prop_assert_eq!(event_time(&text), second);
+        }
+    }
 
     #[cfg(feature = "config")]
     #[test]

@@ -119,8 +119,9 @@ impl Worker {
         self
     }
 
-    /// Sets how many values the worker remembers that are not written in normal form: names with capital letters, unusual URLs. At
-    /// most 2 KiB each, some 200 bytes as a rule. Defaults to 8,192; 0 remembers none. Changes speed, never an answer.
+    /// Sets how many values the worker remembers that are not written in normal form: names with capital letters, unusual URLs; and texts
+    /// that behaviours were sought in. At most 2 KiB each, some 200 bytes as a rule, from the second time they are met. Defaults to 8,192; 0
+    /// remembers none. Changes speed, never an answer.
     pub fn set_cache(&mut self, capacity: usize) -> &mut Self {
         self.cache.resize(capacity);
         self

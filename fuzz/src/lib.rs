@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod allow;
+mod behaviour;
 mod catalog;
 mod config;
 #[path = "../../tests/it/doors.rs"]
@@ -21,6 +22,7 @@ mod twin;
 mod value;
 
 pub use allow::{allow_text, warninglist};
+pub use behaviour::{behaviours, sigma};
 pub use catalog::{catalog, catalog_entries};
 pub use config::{config, fields};
 pub use event::{json, lines};

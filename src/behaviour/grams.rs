@@ -1,9 +1,9 @@
 //! Which of many literals stand in a text, at a price that hardly depends on how many they are.
 //!
-//! Eight bytes on end are a gram. Of a literal of eleven bytes or more, four neighbouring grams are kept, so that one of them begins at a
-//! place in the text that is divisible by four wherever the literal stands: a text is asked at every fourth place alone. Literals of seven to
-//! ten bytes have grams of four bytes; shorter ones have one such gram, which is asked for at every place, if there are such literals at
-//! all. In front stands a bit for each hash of a gram. Which grams of a literal are kept is free: those that few others have, so that a hit
+//! Six bytes on end are a gram. Of a literal of nine bytes or more, four neighbouring grams are kept, so that one of them begins at a
+//! place in the text that is divisible by four wherever the literal stands: a text is asked at every fourth place alone. Literals of seven
+//! and eight bytes have grams of four bytes; shorter ones have one such gram, which is asked for at every place, if there are such literals
+//! at all. In front stands a bit for each hash of a gram. Which grams of a literal are kept is free: those that few others have, so that a hit
 //! leads to few comparisons.
 
 use std::collections::HashMap;
@@ -14,14 +14,14 @@ use foldhash::fast::RandomState;
 const STRIDE: usize = 4;
 
 /// Bytes of a literal with large grams, with small ones at every fourth place, and with one.
-const LONG: usize = 8 + STRIDE - 1;
+const LONG: usize = 6 + STRIDE - 1;
 const MIDDLE: usize = 4 + STRIDE - 1;
 const SHORT: usize = 4;
 
 #[derive(Debug, Default)]
 pub(crate) struct Grams {
     literals: Vec<Box<[u8]>>,
-    long: Table<8>,
+    long: Table<6>,
     middle: Table<4>,
     short: Table<4>,
 }
@@ -65,9 +65,22 @@ impl Grams {
     #[inline]
     pub(crate) fn find(&self, text: &[u8], mut see: impl FnMut(u32)) {
         let literals = &self.literals;
-        self.long.find(literals, text, text.windows(8).step_by(STRIDE), STRIDE, &mut see);
-        self.middle.find(literals, text, text.chunks_exact(STRIDE), STRIDE, &mut see);
-        self.short.find(literals, text, text.windows(4), 1, &mut see);
+        for at in (0..text.len()).step_by(STRIDE) {
+            let rest = text.get(at..).unwrap_or_default();
+            let word = rest.first_chunk::<8>().map_or_else(|| gram(rest), |word| u64::from_le_bytes(*word));
+            if rest.len() >= 6 {
+                self.long.ask(literals, first(word, 6), text, at, &mut see);
+            }
+            if rest.len() >= 4 {
+                self.middle.ask(literals, first(word, 4), text, at, &mut see);
+            }
+        }
+        if !self.short.grams.is_empty() {
+            for (window, at) in text.windows(4).zip(0..) {
+                let Some(window) = window.first_chunk() else { continue };
+                self.short.ask(literals, u64::from(u32::from_le_bytes(*window)), text, at, &mut see);
+            }
+        }
     }
 
     pub(crate) fn memory(&self) -> usize {
@@ -117,25 +130,12 @@ impl<const WIDTH: usize> Table<WIDTH> {
         table
     }
 
-    /// Asks for each of the windows of the text, which begin so many bytes apart.
+    /// Asks for the gram at this place of the text.
     #[inline(always)]
-    fn find<'t>(
-        &self,
-        literals: &[Box<[u8]>],
-        text: &[u8],
-        windows: impl Iterator<Item = &'t [u8]>,
-        apart: usize,
-        see: &mut impl FnMut(u32),
-    ) {
-        if self.grams.is_empty() {
-            return;
-        }
-        for (window, at) in windows.zip(0usize..) {
-            let gram = gram(window);
-            let hash = self.hash(gram);
-            if self.bits.get(hash >> 6).is_some_and(|word| word >> (hash & 63) & 1 == 1) {
-                self.compare(literals, gram, text, at * apart, see);
-            }
+    fn ask(&self, literals: &[Box<[u8]>], gram: u64, text: &[u8], at: usize, see: &mut impl FnMut(u32)) {
+        let hash = self.hash(gram);
+        if self.bits.get(hash >> 6).is_some_and(|word| word >> (hash & 63) & 1 == 1) {
+            self.compare(literals, gram, text, at, see);
         }
     }
 
@@ -161,14 +161,15 @@ impl<const WIDTH: usize> Table<WIDTH> {
     }
 }
 
-/// Four or eight bytes as a number.
+/// Up to eight bytes as a number, as they stand in a word.
+fn gram(bytes: &[u8]) -> u64 {
+    bytes.iter().take(8).rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
+}
+
+/// The first bytes of a word.
 #[inline(always)]
-fn gram(window: &[u8]) -> u64 {
-    match (window.first_chunk::<8>(), window.first_chunk::<4>()) {
-        (Some(eight), _) => u64::from_le_bytes(*eight),
-        (_, Some(four)) => u64::from(u32::from_le_bytes(*four)),
-        _ => 0,
-    }
+fn first(word: u64, bytes: u32) -> u64 {
+    word & (u64::MAX >> (64 - 8 * bytes))
 }
 
 #[cfg(test)]

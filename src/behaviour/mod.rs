@@ -10,6 +10,7 @@ mod read;
 mod sigma;
 mod unusable;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -48,13 +49,14 @@ pub struct Behaviours {
     /// Name of the source.
     pub source: Arc<str>,
     behaviours: Vec<Behaviour>,
+    ids: HashSet<Arc<str>, foldhash::fast::RandomState>,
     rejected: Rejections,
 }
 
 /// A condition over the texts of an event, and what is said of whatever fulfils it.
 #[derive(Clone, Debug)]
 pub struct Behaviour {
-    id: Box<str>,
+    id: Arc<str>,
     name: Box<str>,
     references: Box<[Box<str>]>,
     record: Arc<Record>,
@@ -109,12 +111,9 @@ impl Behaviours {
 
     /// Leaves out the behaviours of these ids. Says of which there is none.
     pub fn without<'i>(&mut self, ids: impl IntoIterator<Item = &'i str>) -> Vec<&'i str> {
-        let unknown = |id: &&str| {
-            let before = self.behaviours.len();
-            self.behaviours.retain(|behaviour| *behaviour.id != **id);
-            self.behaviours.len() == before
-        };
-        ids.into_iter().filter(unknown).collect()
+        let unknown = ids.into_iter().filter(|&id| !self.ids.remove(id)).collect();
+        self.behaviours.retain(|behaviour| self.ids.contains(&behaviour.id));
+        unknown
     }
 
     /// Sets who says all this: the source of the records.
@@ -127,10 +126,11 @@ impl Behaviours {
     }
 
     fn add(&mut self, line: u64, behaviour: Behaviour) {
-        if self.behaviours.iter().any(|other| other.id == behaviour.id) {
-            return self.reject(line, &behaviour.id, Unusable::Duplicate);
+        if self.ids.insert(Arc::clone(&behaviour.id)) {
+            self.behaviours.push(behaviour);
+        } else {
+            self.reject(line, &behaviour.id, Unusable::Duplicate);
         }
-        self.behaviours.push(behaviour);
     }
 
     fn reject(&mut self, line: u64, text: &str, why: Unusable) {

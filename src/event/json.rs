@@ -3,6 +3,7 @@
 //! The whole line is checked, so that what a parser would refuse is refused here. What is kept are the spans of mapped fields
 //! and the ends of the objects that output goes into.
 
+use super::escapes::decode;
 use super::fields::Reads;
 use super::plan::{Mark, Node, Plan, Point};
 use super::shape::{Expected, Shapes, Value};
@@ -444,15 +445,6 @@ impl Reader<'_> {
 fn met(seen: &mut [u32], point: Option<Node>, instance: u32) -> bool {
     let seen = point.and_then(|node| seen.get_mut(node.index()));
     seen.is_some_and(|seen| std::mem::replace(seen, instance) == instance)
-}
-
-/// The text of a string whose escapes have been checked.
-pub(crate) fn decode(inside: &[u8]) -> Option<String> {
-    let mut quoted = Vec::with_capacity(inside.len() + 2);
-    quoted.push(b'"');
-    quoted.extend_from_slice(inside);
-    quoted.push(b'"');
-    serde_json::from_slice(&quoted).ok()
 }
 
 #[cfg(test)]

@@ -4,9 +4,14 @@
 //! The way of the few: most lines have nothing where output goes, and are spliced without this. What was there stays byte for
 //! byte. Where the line spells a member with dots, `"source.ip"`, what is added beside it is spelled so too.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
+use memchr::memchr2;
+use serde::Serialize;
 use serde_json::{Map, Value};
+
+use super::escapes;
 
 /// Appends the line with the patch merged into it. `line` is a valid JSON object.
 pub(crate) fn merge(line: &[u8], patch: &Map<String, Value>, out: &mut Vec<u8>) {
@@ -24,8 +29,8 @@ pub(crate) fn merge(line: &[u8], patch: &Map<String, Value>, out: &mut Vec<u8>) 
 }
 
 /// A member of an object: its key, and where its value begins.
-struct Member {
-    key: String,
+struct Member<'l> {
+    key: Cow<'l, str>,
     value: usize,
 }
 
@@ -39,7 +44,7 @@ fn object(line: &[u8], open: usize, patch: &Map<String, Value>, inserts: &mut Ve
         if !text.is_empty() || !members.is_empty() {
             text.push(b',');
         }
-        write(&Value::from(key), &mut text);
+        write(&*key, &mut text);
         text.push(b':');
         write(value, &mut text);
     }
@@ -51,14 +56,14 @@ fn object(line: &[u8], open: usize, patch: &Map<String, Value>, inserts: &mut Ve
 /// Plans one level of the patch, whose keys stand in the line behind `prefix`.
 fn level<'p>(
     line: &[u8],
-    members: &[Member],
+    members: &[Member<'_>],
     prefix: &str,
     patch: &'p Map<String, Value>,
-    added: &mut Vec<(String, &'p Value)>,
+    added: &mut Vec<(Cow<'p, str>, &'p Value)>,
     inserts: &mut Vec<(usize, Vec<u8>)>,
 ) {
     for (name, value) in patch {
-        let key = format!("{prefix}{name}");
+        let key = if prefix.is_empty() { Cow::Borrowed(&**name) } else { Cow::Owned(format!("{prefix}{name}")) };
         // Of a key that stands twice the last counts, as for parsers.
         if let Some(member) = members.iter().rfind(|member| member.key == key) {
             match (value, line.get(member.value)) {
@@ -68,10 +73,10 @@ fn level<'p>(
             }
             continue;
         }
-        let dotted = format!("{key}.");
+        let is_below = |member: &Member<'_>| member.key.strip_prefix(&*key).is_some_and(|rest| rest.starts_with('.'));
         match value {
-            Value::Object(patch) if members.iter().any(|member| member.key.starts_with(&dotted)) => {
-                level(line, members, &dotted, patch, added, inserts);
+            Value::Object(patch) if members.iter().any(is_below) => {
+                level(line, members, &format!("{key}."), patch, added, inserts);
             }
             _ => added.push((key, value)),
         }
@@ -114,18 +119,18 @@ fn written(value: &Value) -> Vec<u8> {
     text
 }
 
-fn write(value: &Value, out: &mut Vec<u8>) {
+fn write(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
     // Writing a value to memory does not fail.
     let _ = serde_json::to_writer(out, value);
 }
 
 /// The members of the object at `open`, and where its closing brace stands.
-fn members(line: &[u8], open: usize) -> (Vec<Member>, usize) {
+fn members(line: &[u8], open: usize) -> (Vec<Member<'_>>, usize) {
     let mut members = Vec::new();
     let mut at = space(line, open + 1);
     while line.get(at) == Some(&b'"') {
         let end = skip(line, at);
-        let key = serde_json::from_slice(line.get(at..end).unwrap_or_default()).unwrap_or_default();
+        let key = escapes::text(line.get(at + 1..end.saturating_sub(1)).unwrap_or_default());
         at = space(line, end);
         let value = space(line, at + 1);
         members.push(Member { key, value });
@@ -152,12 +157,13 @@ pub(super) fn skip(line: &[u8], mut at: usize) -> usize {
             None => return at,
             Some(b'"') => {
                 at += 1;
-                while let Some(&byte) = line.get(at)
-                    && byte != b'"'
-                {
-                    at += if byte == b'\\' { 2 } else { 1 };
+                while let Some(more) = line.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+                    at += more + 1;
+                    if line.get(at - 1) == Some(&b'"') {
+                        break;
+                    }
+                    at += 1;
                 }
-                at += 1;
             }
             Some(b'{' | b'[') => {
                 depth += 1;

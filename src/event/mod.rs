@@ -1,5 +1,6 @@
 //! Events: where in them something stands that can be looked up.
 
+mod escapes;
 mod fields;
 mod json;
 mod mapping;
@@ -12,10 +13,11 @@ mod shape;
 mod tokens;
 mod walk;
 
+pub(crate) use escapes::decode;
 pub(crate) use fields::Field;
 pub use fields::{FieldMap, Reads};
 
-pub(crate) use json::{Form, Hit, Line, Scan, decode};
+pub(crate) use json::{Form, Hit, Line, Scan};
 pub(crate) use mapping::Mapping;
 pub(crate) use merge::merge;
 pub(crate) use number::{decode_number, is_plain_number};

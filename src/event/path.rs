@@ -1,9 +1,8 @@
 //! Where exactly in an event a value stands: `answers[1].data`. Asked for what matched only.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::json::decode;
+use super::escapes;
 use super::merge::{skip, space};
 
 /// Longer paths are not told, so that a key made for it does not stand in the output once for each match.
@@ -151,13 +150,7 @@ fn written(line: &[u8], around: &[Around]) -> Path {
     for around in around {
         match *around {
             Around::Object(from, to) => {
-                let key = line.get(from..to).unwrap_or_default();
-                path.key(
-                    &std::str::from_utf8(key)
-                        .ok()
-                        .filter(|key| !key.contains('\\'))
-                        .map_or_else(|| Cow::Owned(decode(key).unwrap_or_default()), Cow::Borrowed),
-                );
+                path.key(&escapes::text(line.get(from..to).unwrap_or_default()));
             }
             Around::Array(number) => path.element(number),
         }

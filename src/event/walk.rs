@@ -81,15 +81,16 @@ impl<const TRAILS: bool> At<'_, TRAILS> {
     }
 
     fn number(self, number: impl std::fmt::Display) -> Result<(), Stop> {
+        let fields = self.plan.fields_at(Point { here: self.here, wrapped: self.wrapped });
+        let mut fields = fields.filter(|(_, reads)| reads.takes_numbers()).peekable();
+        if fields.peek().is_none() {
+            return Ok(());
+        }
         self.scratch.clear();
         let _ = write!(self.scratch, "{number}");
-        let text = std::mem::take(self.scratch);
-        for (field, reads) in self.plan.fields_at(Point { here: self.here, wrapped: self.wrapped }) {
-            if reads.takes_numbers() {
-                (self.see)(field, &text, self.trail);
-            }
+        for (field, _) in fields {
+            (self.see)(field, self.scratch, self.trail);
         }
-        *self.scratch = text;
         Ok(())
     }
 

@@ -148,7 +148,7 @@ impl<'i> Match<'i> {
                 match (network, self.at.address) {
                     (Some(Body::Net(net)), _) => Cow::Owned(net.to_string()),
                     (Some(Body::Range(range)), _) => Cow::Owned(format!("{}-{}", range.0, range.1)),
-                    (_, Some(address)) => Cow::Owned(address.to_string()),
+                    (_, Some(address)) => Cow::Owned(normal::write_address(address)),
                     (_, None) => Cow::Borrowed(""),
                 }
             }

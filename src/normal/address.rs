@@ -28,6 +28,23 @@ pub(crate) fn address(text: &str) -> Result<IpAddr, NotObservable> {
     }
 }
 
+/// The address as its normal form is written, as `to_string` does for several times the price.
+pub(crate) fn write_address(address: IpAddr) -> String {
+    let IpAddr::V4(address) = address else { return address.to_string() };
+    let mut text = String::with_capacity("255.255.255.255".len());
+    for (octet, at) in address.octets().into_iter().zip(0..) {
+        if at > 0 {
+            text.push('.');
+        }
+        for (part, least) in [(octet / 100, 100), (octet / 10 % 10, 10), (octet % 10, 0)] {
+            if octet >= least {
+                text.push((b'0' + part).into());
+            }
+        }
+    }
+    text
+}
+
 /// The IPv4 address that the bytes are in dotted decimal, exactly as `Ipv4Addr::from_str` has it, as a number whose highest
 /// byte is the first octet.
 ///
@@ -223,6 +240,15 @@ mod tests {
                 format!("1.2.3.{octet}"),
             ] {
                 assert_eq!(v4_fast(text.as_bytes()), text.parse::<Ipv4Addr>().ok().map(Ipv4Addr::to_bits), "{text}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn is_written_as_the_standard_library_does(bits in prop_oneof![any::<u32>(), 0..300u32]) {
+            for address in [IpAddr::V4(bits.into()), IpAddr::V6(Ipv6Addr::from_bits(bits.into()))] {
+                prop_assert_eq!(write_address(address), address.to_string());
             }
         }
     }

@@ -10,7 +10,7 @@ mod refang;
 mod url;
 mod word;
 
-pub(crate) use address::{address, v4_fast as v4};
+pub(crate) use address::{address, v4_fast as v4, write_address};
 pub(crate) use digest::{encode as encode_hex, hex};
 pub(crate) use name::{is_normal as is_name, name};
 pub(crate) use refang::{ends_in_mark, refang, refang_bytes};

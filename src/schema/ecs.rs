@@ -253,19 +253,19 @@ impl<'a> Lists<'a> {
 
 /// What matched, by sort: where analysts pivot.
 #[derive(serde::Serialize, Default)]
-struct Related {
+struct Related<'e> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    ip: Vec<String>,
+    ip: Vec<Cow<'e, str>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    hosts: Vec<String>,
+    hosts: Vec<Cow<'e, str>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    hash: Vec<String>,
+    hash: Vec<Cow<'e, str>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    user: Vec<String>,
+    user: Vec<Cow<'e, str>>,
 }
 
-impl Related {
-    fn of(enrichment: &Enrichment<'_>) -> Self {
+impl<'e> Related<'e> {
+    fn of(enrichment: &'e Enrichment<'_>) -> Self {
         let mut related = Self::default();
         for sighting in enrichment.sightings().iter().filter(|sighting| sighting.matches().next().is_some()) {
             let observable = sighting.observable();
@@ -276,7 +276,7 @@ impl Related {
                 kind if kind.shape() == Shape::Digest => &mut related.hash,
                 _ => continue,
             };
-            let text = observable.to_string();
+            let text = observable.text();
             if !list.contains(&text) {
                 list.push(text);
             }
@@ -322,7 +322,7 @@ impl Serialize for Enrichments<'_, '_> {
                 all.serialize_element(&Element {
                     indicator,
                     matched: At {
-                        atomic: sighting.observable().to_string(),
+                        atomic: sighting.observable().text(),
                         field: sighting.field(),
                         kind,
                         occurred: occurred.as_deref(),
@@ -346,7 +346,7 @@ struct Element<'a> {
 /// Where in the event it was found.
 #[derive(serde::Serialize)]
 struct At<'a> {
-    atomic: String,
+    atomic: Cow<'a, str>,
     field: &'a str,
     #[serde(rename = "type")]
     kind: &'static str,

@@ -46,7 +46,7 @@ struct Matched<'a> {
     /// Where exactly it was found, if that is not the field.
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
-    value: String,
+    value: Cow<'a, str>,
     kind: Kind,
     indicator: Cow<'a, str>,
     record: &'a Record,
@@ -60,7 +60,7 @@ impl<'e, 'a> Native<'e, 'a> {
             sighting.matches().map(|found| Matched {
                 field: sighting.field(),
                 path: sighting.path.as_deref(),
-                value: sighting.observable().to_string(),
+                value: sighting.observable().text(),
                 kind: found.kind(),
                 indicator: found.indicator(),
                 record: found.record(),

@@ -10,6 +10,8 @@
 //!
 //! A place of a field map is the name of an endpoint; those of ECS are translated. Times are milliseconds.
 
+use std::borrow::Cow;
+
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::means;
@@ -295,14 +297,14 @@ struct Observable<'a> {
     type_id: u8,
     #[serde(rename = "type")]
     caption: &'static str,
-    value: String,
+    value: Cow<'a, str>,
 }
 
 impl Serialize for Observables<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.0.iter().map(|sighting| {
             let (type_id, caption) = observable_type(sighting.observable().kind());
-            Observable { name: sighting.path(), type_id, caption, value: sighting.observable().to_string() }
+            Observable { name: sighting.path(), type_id, caption, value: sighting.observable().text() }
         }))
     }
 }
@@ -328,7 +330,7 @@ impl Serialize for Enrichments<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut all = serializer.serialize_seq(None)?;
         for sighting in self.matched {
-            let value = sighting.observable().to_string();
+            let value = sighting.observable().text();
             for found in sighting.matches() {
                 let data = OfMatch::new(sighting, &found, self.speaks);
                 let (name, provider) = (sighting.path(), &*found.record().source);
@@ -342,7 +344,7 @@ impl Serialize for Enrichments<'_, '_> {
             let Some(sighting) = strongest.and_then(|one| self.enrichment.sightings().get(one.sighting)) else {
                 continue;
             };
-            let (name, value) = (sighting.path(), &*sighting.observable().to_string());
+            let (name, value) = (sighting.path(), &*sighting.observable().text());
             all.serialize_element(&Said { name, value, kind: "attribution", provider: PROVIDER, data })?;
         }
         for data in own::withheld(self.enrichment) {

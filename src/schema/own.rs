@@ -211,7 +211,7 @@ pub(super) struct Withheld<'a> {
     pub(super) field: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) path: Option<&'a str>,
-    pub(super) value: String,
+    pub(super) value: Cow<'a, str>,
     indicator: Cow<'a, str>,
     pub(super) source: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -225,7 +225,7 @@ pub(super) fn withheld<'e>(enrichment: &'e Enrichment<'_>) -> Vec<Withheld<'e>> 
         let withheld = |found: Match<'e>, suppressed_by, validity| Withheld {
             field: sighting.field(),
             path: sighting.path.as_deref(),
-            value: sighting.observable().to_string(),
+            value: sighting.observable().text(),
             indicator: found.indicator(),
             source: &found.record().source,
             suppressed_by,

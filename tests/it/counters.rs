@@ -37,6 +37,8 @@ fn events() -> Vec<(Value, Vec<(&'static str, u64)>)> {
         (json!({"query": "allowed.example"}), vec![domain, ("suppressed.domain", 1)]),
         (json!({"query": "old.example", "ts": 1_705_081_509}), vec![domain, ("outside_validity.domain", 1)]),
         (json!({"query": "not a name"}), vec![("invalid.domain", 1), ("cache_misses", 1)]),
+        // What is met again is remembered.
+        (json!({"query": "not a name"}), vec![("invalid.domain", 1), ("cache_misses", 1)]),
         (json!({"query": "not a name"}), vec![("invalid.domain", 1), ("cache_hits", 1)]),
         (json!({"query": "Innocent.Example"}), vec![domain, ("cache_misses", 1)]),
         (json!({"id.resp_h": "1.2.3.4"}), vec![("looked_up.ip", 1), ("located", 1)]),
