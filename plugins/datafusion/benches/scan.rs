@@ -17,8 +17,7 @@ use std::sync::Arc;
 
 use common::{median, workload};
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Int64Builder, RecordBatch, StringBuilder, TimestampMicrosecondArray,
-    UInt16Builder,
+    ArrayRef, AsArray, BooleanArray, Int64Builder, RecordBatch, StringBuilder, TimestampMicrosecondArray, UInt16Builder,
 };
 use datafusion::arrow::datatypes::DataType;
 use datafusion::error::Result;
