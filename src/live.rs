@@ -45,10 +45,10 @@ struct Snapshots {
 }
 
 impl Live {
-    /// Begins with this snapshot.
+    /// Begins with this snapshot; in an `Arc` it may be one that others use too.
     #[must_use]
-    pub fn new(intel: Intel) -> Self {
-        let snapshots = Mutex::new(Snapshots { current: Arc::new(intel), settings: None, retired: Vec::new() });
+    pub fn new(intel: impl Into<Arc<Intel>>) -> Self {
+        let snapshots = Mutex::new(Snapshots { current: intel.into(), settings: None, retired: Vec::new() });
         Self { shared: Arc::new(Shared { version: AtomicU64::new(0), snapshots }) }
     }
 

@@ -188,6 +188,32 @@ impl Intel {
         }
     }
 
+    /// Whether some record covers the value, suppressed or not: as whether [`look_up`](Self::look_up) finds something, without asking the
+    /// databases. For whoever asks of very many values and wants to know more of few.
+    ///
+    /// ```
+    /// use stormtag::{Catalog, IntelBuilder, Kind, Observable};
+    ///
+    /// let (intel, _) = IntelBuilder::new().feed(Catalog::builtin_indicators()).build();
+    /// assert!(intel.is_listed(&Observable::parse(Kind::Ip, "45.63.60.39")?));
+    /// assert!(!intel.is_listed(&Observable::parse(Kind::Ip, "198.51.100.7")?));
+    /// # Ok::<(), stormtag::NotObservable>(())
+    /// ```
+    #[must_use]
+    #[inline]
+    pub fn is_listed(&self, observable: &Observable<'_>) -> bool {
+        let kind = observable.kind();
+        let cover = match observable.key() {
+            Key::Address(address) => return !self.address(*address).is_none(),
+            Key::Name(name) => self.name(name.as_bytes()),
+            Key::Url(url) => self.url(url),
+            Key::Digest(digest) => self.exact(kind, digest.as_bytes()),
+            Key::Word(word) => self.exact(kind, word.as_bytes()),
+            Key::Text(text) => self.exact(kind, text.as_bytes()),
+        };
+        cover.is_some_and(|(cover, _)| !cover.is_none())
+    }
+
     fn finding(&self, kind: Kind, found: Option<(CoverId, u32)>) -> Finding<'_> {
         let (cover, entry) = found.unwrap_or_default();
         Finding::new(self, kind, FoundAt { cover, entry, address: None }, 0)

@@ -74,6 +74,9 @@ fn compare(draws: &[Draw]) {
 fn difference(case: &Case, intel: &Intel, value: &Value) -> Result<bool, String> {
     let observable = Observable::parse(value.kind, &value.spelling).unwrap();
     let finding = intel.look_up(&observable);
+    if intel.is_listed(&observable) == finding.is_empty() {
+        return Err("`is_listed` says otherwise than `look_up`".into());
+    }
     let expected = case.twin(value);
     for suppressed in [false, true] {
         let found: Vec<Shown> = if suppressed {
