@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use stormtag::{Config, Error, FieldMap, Kind, Schema};
+use stormtag::{Config, Error, FieldMap, Kind, Pattern, Schema};
 
 /// Tags log events with indicators of compromise, ASN and place of addresses, campaign and actor.
 #[derive(Parser)]
@@ -30,12 +30,13 @@ pub(crate) struct ConfigFile {
 
 impl ConfigFile {
     pub(crate) fn open(&self) -> Result<Config, Error> {
+        self.file().map_or_else(|| Ok(Config::default()), Config::open)
+    }
+
+    /// `None`: what is built in.
+    pub(crate) fn file(&self) -> Option<&Path> {
         let here = Path::new("stormtag.toml");
-        match &self.path {
-            Some(path) => Config::open(path),
-            None if here.exists() => Config::open(here),
-            None => Ok(Config::default()),
-        }
+        self.path.as_deref().or_else(|| here.exists().then_some(here))
     }
 }
 
@@ -46,6 +47,7 @@ pub(crate) enum Command {
     Check(Check),
     Diff(Diff),
     Compile(Compile),
+    Brief(Brief),
     /// Writes completions for a shell to standard output
     Completions {
         shell: Shell,
@@ -197,6 +199,51 @@ pub(crate) struct Compile {
     pub(crate) zeek: Option<PathBuf>,
 }
 
+/// Writes a briefing on enriched events: who was seen, on what evidence, when and where
+///
+/// Events are those that `stormtag enrich` has written, in any schema. The page needs nothing beside itself; Markdown has the same tables.
+/// The configuration says when events happened (its field maps), what is known of claims (its catalogue), and how old the feeds are.
+#[derive(Args)]
+pub(crate) struct Brief {
+    /// Enriched events: plain or compressed (gzip, xz, zstd, told by content); `-`, or none, is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Where the briefing goes, whole or not at all; standard output if not given
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// What it is written as
+    #[arg(long, short, value_name = "FORM", default_value = "html")]
+    pub(crate) format: Form,
+    /// Events before this time do not count: RFC 3339 or seconds since the epoch [default: all do]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) from: Option<i64>,
+    /// Events at this time and after it do not count [default: all do]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) to: Option<i64>,
+    /// What stands above it
+    #[arg(long, value_name = "TEXT", default_value = "Threat briefing")]
+    pub(crate) title: String,
+    /// A network or domain that is your own, beside private addresses. Can be given several times
+    #[arg(long, value_name = "NETWORK|NAME", value_parser = own)]
+    pub(crate) own: Vec<Pattern>,
+    /// The rows that a table shows at most; the rest is summed up
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) rows: u16,
+    /// How many different values are counted one by one, in each table; what comes after them counts as others. Bounds the memory
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub(crate) distinct: u32,
+    /// Longer lines are counted and left out. Bounds the memory
+    #[arg(long, value_name = "MIB", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) longest_line: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// One page that needs nothing beside itself
+    Html,
+    Markdown,
+}
+
 /// The names of a closed list, in help, completions and errors.
 fn named<T>(names: impl Iterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
 where
@@ -209,6 +256,11 @@ fn time(text: &str) -> Result<i64, String> {
     let seconds = text.parse::<i64>().ok();
     let seconds = seconds.or_else(|| Some(text.parse::<jiff::Timestamp>().ok()?.as_second()));
     seconds.ok_or_else(|| "neither RFC 3339, as 2024-01-12T17:45:09Z, nor seconds since the epoch".to_owned())
+}
+
+fn own(text: &str) -> Result<Pattern, String> {
+    let pattern = Pattern::parse(Kind::Ip, text).or_else(|_| Pattern::parse(Kind::Domain, text));
+    pattern.map_err(|_| "neither a network, as 198.51.100.0/24, nor a name, as corp.example".to_owned())
 }
 
 /// Seconds since the epoch.

@@ -20,12 +20,12 @@ struct Checked<'r> {
 }
 
 #[derive(Serialize)]
-struct Database {
-    name: String,
-    kind: String,
-    networks: u64,
-    built: String,
-    age_days: u64,
+pub(crate) struct Database {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) networks: u64,
+    pub(crate) built: String,
+    pub(crate) age_days: u64,
 }
 
 pub(crate) fn run(config: &ConfigFile, options: &Check) -> Done {
@@ -50,7 +50,7 @@ pub(crate) fn run(config: &ConfigFile, options: &Check) -> Done {
     })
 }
 
-fn databases(intel: &Intel, now: i64) -> Vec<Database> {
+pub(crate) fn databases(intel: &Intel, now: i64) -> Vec<Database> {
     let of = |database: &stormtag::GeoDatabase| Database {
         name: database.name.clone(),
         kind: database.kind.clone(),

@@ -2,13 +2,18 @@
 
 mod arguments;
 mod ask;
+mod brief;
 mod check;
 mod compile;
 mod decompress;
 mod diff;
 mod enrich;
+mod input;
 mod lookup;
+mod output;
+mod progress;
 mod shell;
+mod signals;
 mod style;
 mod trouble;
 
@@ -25,6 +30,7 @@ fn main() -> ExitCode {
         Command::Enrich(options) => enrich::run(&config, &options),
         Command::Lookup(options) => lookup::run(&config, &options),
         Command::Check(options) => check::run(&config, &options),
+        Command::Brief(options) => brief::run(&config, &options),
         Command::Compile(options) => compile::run(&config, &options),
         Command::Diff(options) => diff::run(&options),
         Command::Completions { shell } => shell::completions(shell),

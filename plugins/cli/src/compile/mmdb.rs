@@ -14,9 +14,10 @@ use mmdb_writer::{Error, MergeStrategy, Value, Writer};
 use stormtag::{Enrichment, Kind, Record, Worker};
 
 use super::known::{TOLD, confidence, told};
-use super::{replace, subnets};
+use super::subnets;
 use crate::ask::Asker;
 use crate::decompress::decompress;
+use crate::output::replace;
 use crate::trouble::Trouble;
 
 /// What was written.

@@ -6,10 +6,8 @@ mod suricata;
 mod tables;
 mod zeek;
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use ipnet::{IpSubnets, Ipv4Subnets, Ipv6Subnets};
@@ -42,24 +40,6 @@ pub(crate) fn run(config: &ConfigFile, options: &Compile) -> Done {
         zeek::write(path, &known)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Writes a file beside, and puts it in the place of the one that is there: whoever reads it meets the old or the new one, whole.
-fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>) -> Result<(), Trouble> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    let written = || {
-        let mut file = BufWriter::new(File::create(&beside)?);
-        write(&mut file)?;
-        file.flush()?;
-        file.get_ref().sync_all()?;
-        std::fs::rename(&beside, path)
-    };
-    written().map_err(|error| {
-        let _ = std::fs::remove_file(&beside);
-        Trouble::Because(format!("{}: {error}; it stays as it was", path.display()))
-    })
 }
 
 fn make_folder(folder: &Path) -> Result<(), Trouble> {

@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use stormtag::Kind;
 
 use super::known::{Known, confidence};
-use super::{make_folder, replace, subnets};
+use super::{make_folder, subnets};
+use crate::output::replace;
 use crate::trouble::{Trouble, say};
 
 /// Kinds that a sticky buffer of Suricata holds whole; digests are types of their own, the rest strings.

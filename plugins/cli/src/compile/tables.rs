@@ -6,7 +6,8 @@ use std::path::Path;
 use stormtag::Kind;
 
 use super::known::{Covers, Known, TOLD, confidence, told};
-use super::{make_folder, replace};
+use super::make_folder;
+use crate::output::replace;
 use crate::trouble::{Trouble, say};
 
 pub(super) fn write(folder: &Path, known: &Known<'_>) -> Result<(), Trouble> {

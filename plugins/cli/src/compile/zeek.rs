@@ -6,7 +6,7 @@ use std::path::Path;
 use stormtag::Kind;
 
 use super::known::{Covers, Indicator, Known};
-use super::replace;
+use crate::output::replace;
 use crate::trouble::{Trouble, say};
 
 pub(super) fn write(path: &Path, known: &Known<'_>) -> Result<(), Trouble> {

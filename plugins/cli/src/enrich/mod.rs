@@ -1,22 +1,19 @@
 //! `stormtag enrich`: events in, enriched events out.
 
-mod input;
 mod pipeline;
-mod signals;
 mod tally;
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
 use crate::arguments::{ConfigFile, Enrich, Summary};
+use crate::input::Input;
+use crate::output::no_input;
+use crate::progress::progress;
+use crate::signals::Signals;
 use crate::trouble::{Done, Trouble, say};
-use input::Input;
-use signals::Signals;
 
 pub(crate) fn run(config: &ConfigFile, options: &Enrich) -> Done {
     let mut config = config.open()?;
@@ -30,7 +27,7 @@ pub(crate) fn run(config: &ConfigFile, options: &Enrich) -> Done {
     let watcher = options.watch.then(|| reloader.watch(|outcome| say(format_args!("{outcome}\n")))).transpose()?;
 
     let signals = Signals::catch()?;
-    let progress = progress(options);
+    let progress = progress(&options.files, options.output.is_none() && io::stdout().is_terminal());
     let start = Instant::now();
     let mut input = Input::new(&options.files, options.longest_line, &progress, &signals);
     let (tally, written) = pipeline::run(&mut input, &mut out, &signals, options, &|| config.worker(&live));
@@ -52,29 +49,7 @@ pub(crate) fn run(config: &ConfigFile, options: &Enrich) -> Done {
 /// Where events go.
 fn open(options: &Enrich) -> Result<Box<dyn Write + Send>, Trouble> {
     let Some(path) = &options.output else { return Ok(Box::new(io::stdout())) };
-    let same = |input: &Path| input.canonicalize().ok().is_some_and(|input| path.canonicalize().ok() == Some(input));
-    if options.files.iter().any(|input| same(input)) {
-        return Err(Trouble::Because(format!("{}: is an input too; write to another file", path.display())));
-    }
+    no_input(path, &options.files)?;
     let file = File::create(path).map_err(|error| Trouble::io(path.display(), error))?;
     Ok(Box::new(file))
-}
-
-/// A bar for files, a number for a stream, on standard error if that is a terminal and nothing else is written there.
-fn progress(options: &Enrich) -> ProgressBar {
-    let shares_the_terminal = options.output.is_none() && io::stdout().is_terminal();
-    if shares_the_terminal || !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let length = |file: &std::path::PathBuf| {
-        std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file).map(|file| file.len())
-    };
-    let total: Option<u64> = options.files.iter().map(length).sum();
-    let (bar, template) = match total.filter(|&total| total > 0) {
-        Some(total) => (ProgressBar::new(total), "{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}"),
-        None => (ProgressBar::no_length(), "{spinner} {bytes} {bytes_per_sec}"),
-    };
-    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
-    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar
 }

@@ -9,10 +9,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use stormtag::Worker;
 
-use super::input::{Block, Input};
-use super::signals::Signals;
 use super::tally::Tally;
 use crate::arguments::Enrich;
+use crate::input::{Block, Input};
+use crate::signals::Signals;
 use crate::trouble::Trouble;
 
 /// Blocks that may wait for each thread, before it and behind it.

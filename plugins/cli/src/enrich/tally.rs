@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use stormtag::{ByKind, Counters, Enrichment};
 
-use super::input::Input;
+use crate::input::Input;
 use crate::style::plain;
 
 #[derive(Default)]

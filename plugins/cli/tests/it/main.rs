@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod ask;
+mod brief;
 mod compile;
 mod compressed;
 mod ends;

@@ -16,12 +16,13 @@ struct State {
     written: AtomicU64,
 }
 
-/// Waits for SIGTERM and SIGINT. The second of them ends the program at once.
-pub(super) struct Signals(Arc<State>);
+/// Waits for SIGTERM and SIGINT, if it is told to [catch](Self::catch) them. The second of them ends the program at once.
+#[derive(Default)]
+pub(crate) struct Signals(Arc<State>);
 
 impl Signals {
     #[cfg(unix)]
-    pub(super) fn catch() -> Result<Self, Trouble> {
+    pub(crate) fn catch() -> Result<Self, Trouble> {
         use signal_hook::consts::{SIGINT, SIGTERM};
 
         let state = Arc::new(State::default());
@@ -42,17 +43,17 @@ impl Signals {
     }
 
     #[cfg(not(unix))]
-    pub(super) fn catch() -> Result<Self, Trouble> {
+    pub(crate) fn catch() -> Result<Self, Trouble> {
         Ok(Self(Arc::new(State::default())))
     }
 
     /// Whether no more is to be read.
-    pub(super) fn came(&self) -> bool {
+    pub(crate) fn came(&self) -> bool {
         self.0.signal.load(Ordering::SeqCst) != 0
     }
 
     /// Reads, in a way that can be told.
-    pub(super) fn waiting<T>(&self, read: impl FnOnce() -> T) -> T {
+    pub(crate) fn waiting<T>(&self, read: impl FnOnce() -> T) -> T {
         self.0.waits.store(true, Ordering::SeqCst);
         let read = read();
         self.0.waits.store(false, Ordering::SeqCst);
@@ -60,17 +61,17 @@ impl Signals {
     }
 
     /// A block was handed to those who enrich.
-    pub(super) fn given(&self) {
+    pub(crate) fn given(&self) {
         self.0.given.fetch_add(1, Ordering::SeqCst);
     }
 
     /// A block was written.
-    pub(super) fn written(&self) {
+    pub(crate) fn written(&self) {
         self.0.written.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Ends as the signal would have ended it, so that whoever sent it sees that.
-    pub(super) fn end_if_told(&self) {
+    pub(crate) fn end_if_told(&self) {
         end_by(self.0.signal.load(Ordering::SeqCst));
     }
 }

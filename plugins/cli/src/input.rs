@@ -5,33 +5,34 @@ use std::io::{self, BufRead, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
 
-use super::signals::Signals;
-use crate::decompress::decompress;
 use indicatif::ProgressBar;
+
+use crate::decompress::decompress;
+use crate::signals::Signals;
 
 /// How much is read at a time, in bytes. A line that is longer is a block of its own.
 const BLOCK: usize = 1 << 20;
 const MIB: usize = 1 << 20;
 
-/// What is handed to one who enriches.
-pub(super) struct Block {
-    pub(super) bytes: Vec<u8>,
+/// What is handed to whoever works on it.
+pub(crate) struct Block {
+    pub(crate) bytes: Vec<u8>,
     /// Lines, and no piece of one that is too long.
-    pub(super) is_whole: bool,
+    pub(crate) is_whole: bool,
 }
 
 /// All that is to be read, and what became of it.
-pub(super) struct Input<'i> {
+pub(crate) struct Input<'i> {
     files: &'i [PathBuf],
     /// In bytes.
     longest_line: usize,
     progress: &'i ProgressBar,
     signals: &'i Signals,
-    pub(super) long_lines: u64,
+    pub(crate) long_lines: u64,
     /// What long lines were cut into.
-    pub(super) pieces: u64,
+    pub(crate) pieces: u64,
     /// What could not be read.
-    pub(super) troubles: Vec<String>,
+    pub(crate) troubles: Vec<String>,
 }
 
 /// Why reading one input ended early.
@@ -44,7 +45,7 @@ enum End {
 type Give<'g> = dyn FnMut(Block) -> bool + 'g;
 
 impl<'i> Input<'i> {
-    pub(super) fn new(
+    pub(crate) fn new(
         files: &'i [PathBuf],
         longest_line: u32,
         progress: &'i ProgressBar,
@@ -55,7 +56,7 @@ impl<'i> Input<'i> {
     }
 
     /// Reads all of it; stops where `give` says so, or a signal.
-    pub(super) fn read(&mut self, spare: &Receiver<Vec<u8>>, give: &mut Give<'_>) {
+    pub(crate) fn read(&mut self, spare: &Receiver<Vec<u8>>, give: &mut Give<'_>) {
         let standard_input = [PathBuf::from("-")];
         let files = if self.files.is_empty() { &standard_input } else { self.files };
         for (at, path) in (1..).zip(files) {
